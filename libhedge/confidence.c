@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * confidence: how sure an answer is. */
+#include "confidence.h"
+
+#include <math.h>
+
+static int in_unit(double v)
+{
+    return v >= 0.0 && v <= 1.0;
+}
+
+double hedge_blend(int32_t rule, double model_confidence, double liquidity_quality)
+{
+    const double a = model_confidence, b = liquidity_quality;
+
+    if (!in_unit(a) || !in_unit(b)) return (double)NAN;
+    switch (rule) {
+    case HEDGE_BLEND_MIN:
+        return a < b ? a : b;
+    case HEDGE_BLEND_HARMONIC:
+        /* 2 / (1/a + 1/b) in the form that holds at 0 and cannot pass the larger. */
+        return a + b > 0.0 ? fmin(2.0 * (a / (a + b)) * b, fmax(a, b)) : 0.0;
+    case HEDGE_BLEND_GEOMETRIC:
+        return sqrt(a * b); /* sqrt(fl(a * a)) is a, so never past the larger */
+    case HEDGE_BLEND_PRODUCT:
+        return a * b;
+    default:
+        return (double)NAN;
+    }
+}
+
+double confidence_freshness(int32_t freshness, int64_t age_ns, int64_t limit_ns)
+{
+    if (freshness == HEDGE_FRESHNESS_NONE || age_ns <= 0) return 1.0;
+    if (age_ns >= limit_ns) return 0.0;
+    return 1.0 - (double)age_ns / (double)limit_ns;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * policy: everything that decides, private view. */
+#ifndef HEDGE_POLICY_H
+#define HEDGE_POLICY_H
+
+#include <hedge/hedge.h>
+
+#include <stdbool.h>
+
+/* The rules of one asset, with what hedge_size wants computed beforehand. */
+typedef struct policy_asset {
+    char name[HEDGE_ASSET_NAME_MAX + 1];
+    hedge_rules rules;
+    const hedge_curve *curve; /* owned by the policy's list of curves */
+    int64_t stale_score_ns, stale_depth_ns, clock_skew_ns;
+    double full_log; /* liquidity_log1p(full_depth_usd) */
+} policy_asset;
+
+struct hedge_policy {
+    policy_asset base;    /* what assets inherit; its name is "" */
+    policy_asset *assets; /* sorted by name */
+    size_t asset_count;
+    hedge_curve **curves;
+    size_t curve_count;
+    char **files;
+    size_t file_count;
+    char *text; /* canonical */
+    size_t text_size;
+    uint8_t hash[HEDGE_HASH_SIZE];
+    char hash_hex[2 * HEDGE_HASH_SIZE + 1];
+};
+
+/* An empty policy with the default rules and no curve yet. NULL: no memory. */
+hedge_policy *policy_new(void);
+/* Takes over a curve. False, and the curve is freed: no memory. */
+bool policy_own_curve(hedge_policy *policy, hedge_curve *curve);
+/* Remembers a file the policy came from. False: no memory. */
+bool policy_add_file(hedge_policy *policy, const char *path);
+/* Sorts the assets, computes what is derived, writes text and hash.
+ * False: no memory. */
+bool policy_finish(hedge_policy *policy);
+
+bool policy_name_ok(const char *name);
+/* True if both curves are the same method through the same knots. */
+bool policy_same_curve(const hedge_curve *a, const hedge_curve *b);
+const char *policy_weight_name(int32_t weight);
+const char *policy_blend_name(int32_t blend);
+const char *policy_freshness_name(int32_t freshness);
+
+/* Writes the canonical text; malloc'ed. NULL: no memory. */
+char *policy_text_write(const hedge_policy *policy, size_t *n);
+
+#endif

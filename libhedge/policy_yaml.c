@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT
+ * policy_yaml: reads a policy from YAML. */
+#include "policy_yaml.h"
+
+#include "error.h"
+#include "limits.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD_MAX 96 /* as hedge_error.field */
+
+/* ---- places and values ------------------------------------------------- */
+
+/* "at.key", either of which may be empty. */
+static void join(char out[FIELD_MAX], const char *at, const char *key)
+{
+    const bool both = at[0] != '\0' && key[0] != '\0';
+
+    snprintf(out, FIELD_MAX, "%s%s%s", at, both ? "." : "", key);
+}
+
+int32_t policy_fail(const policy_reader *r, int32_t code, const yaml_node *node, const char *at,
+                    const char *key, const char *format, ...)
+{
+    char field[FIELD_MAX], message[sizeof(r->error->message)];
+    const error_place place = {
+        .file = r->file, .field = field, .line = node != NULL ? node->line : 0, .index = -1};
+    va_list arguments;
+
+    join(field, at, key);
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    return error_set(r->error, code, place, "%s", message);
+}
+
+static int32_t out_of_memory(const policy_reader *r)
+{
+    return policy_fail(r, HEDGE_E_NOMEM, NULL, "", "", "out of memory");
+}
+
+/* Decimal numbers only: strtod alone would take nan, inf and hexadecimal. */
+static bool scan_number(const yaml_node *node, double *out)
+{
+    char *end;
+
+    if (node->kind != YAML_KIND_SCALAR || node->quoted || node->text[0] == '\0') return false;
+    if (strspn(node->text, "+-.0123456789eE") != strlen(node->text)) return false;
+    *out = strtod(node->text, &end) + 0.0; /* -0 becomes 0 */
+    return *end == '\0' && isfinite(*out);
+}
+
+int32_t policy_read_number(const policy_reader *r, const yaml_node *node, const char *at,
+                           double least, double most, bool above_least, double *out)
+{
+    double v;
+
+    if (!scan_number(node, &v))
+        return policy_fail(r, HEDGE_E_POLICY, node, at, "", "a decimal number is wanted here");
+    if (!(v >= least && v <= most && (v > least || !above_least)))
+        return policy_fail(r, HEDGE_E_POLICY, node, at, "",
+                           "must be %s %.15g and at most %.15g (it is %.15g)",
+                           above_least ? "above" : "at least", least, most, v);
+    *out = v;
+    return HEDGE_OK;
+}
+
+int32_t policy_read_word(const policy_reader *r, const yaml_node *node, const char *at,
+                         const char *(*name)(int32_t), int32_t *out)
+{
+    char known[128] = "";
+    size_t used = 0;
+
+    for (int32_t i = 0; name(i) != NULL; i++) {
+        if (node->kind == YAML_KIND_SCALAR && strcmp(node->text, name(i)) == 0) {
+            *out = i;
+            return HEDGE_OK;
+        }
+        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", i > 0 ? ", " : "",
+                                 name(i));
+    }
+    return policy_fail(r, HEDGE_E_POLICY, node, at, "", "must be one of: %s", known);
+}
+
+static int32_t unknown_key(const policy_reader *r, const yaml_node *child, const char *at,
+                           const policy_member *members)
+{
+    const yaml_node place = {.line = child->key_line};
+    char known[200] = "";
+    size_t used = 0;
+
+    for (const policy_member *m = members; m->key != NULL && used < sizeof(known); m++)
+        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
+                                 m != members ? ", " : "", m->key);
+    return policy_fail(r, HEDGE_E_POLICY, &place, at, child->key, "unknown key; known here: %s",
+                       known);
+}
+
+int32_t policy_read_map(policy_reader *r, const yaml_node *map, const char *at,
+                        const policy_member *members, void *into)
+{
+    if (map->kind != YAML_KIND_MAP)
+        return policy_fail(r, HEDGE_E_POLICY, map, at, "", "a mapping is wanted here");
+    for (const yaml_node *child = map->child; child != NULL; child = child->next) {
+        const policy_member *m = members;
+        char field[FIELD_MAX];
+        int32_t code;
+
+        while (m->key != NULL && strcmp(m->key, child->key) != 0)
+            m++;
+        if (m->key == NULL) return unknown_key(r, child, at, members);
+        join(field, at, child->key);
+        code = m->read(r, child, field, into);
+        if (code != HEDGE_OK) return code;
+    }
+    return HEDGE_OK;
+}
+
+/* ---- sections ------------------------------------------------------------ */
+
+static int32_t read_max_hedge(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    policy_asset *asset = into;
+
+    return policy_read_number(r, node, at, 0.0, 1.0, false, &asset->rules.max_hedge_pct);
+}
+
+static int32_t read_weight(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    return policy_read_word(r, node, at, policy_weight_name, &((hedge_rules *)into)->weight);
+}
+
+static int32_t read_half(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    return policy_read_number(r, node, at, 0.0, 1e15, true, &((hedge_rules *)into)->half_depth_usd);
+}
+
+static int32_t read_full(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    return policy_read_number(r, node, at, 0.0, 1e15, true, &((hedge_rules *)into)->full_depth_usd);
+}
+
+static int32_t read_liquidity(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    static const policy_member members[] = {{"weight", read_weight},
+                                            {"half_depth_usd", read_half},
+                                            {"full_depth_usd", read_full},
+                                            {NULL, NULL}};
+
+    return policy_read_map(r, node, at, members, &((policy_asset *)into)->rules);
+}
+
+static int32_t read_blend(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    return policy_read_word(r, node, at, policy_blend_name, &((hedge_rules *)into)->blend);
+}
+
+static int32_t read_freshness(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    return policy_read_word(r, node, at, policy_freshness_name, &((hedge_rules *)into)->freshness);
+}
+
+static int32_t read_confidence(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    static const policy_member members[] = {
+        {"blend", read_blend}, {"freshness", read_freshness}, {NULL, NULL}};
+
+    return policy_read_map(r, node, at, members, &((policy_asset *)into)->rules);
+}
+
+static int32_t read_limits(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    return policy_read_limits(r, node, at, &((policy_asset *)into)->rules);
+}
+
+/* `assets:` waits until everything that assets inherit has been read. */
+static int32_t read_later(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    (void)r, (void)node, (void)at, (void)into;
+    return HEDGE_OK;
+}
+
+#define SECTIONS                                                                                   \
+    {"curve", policy_read_curve}, {"max_hedge_pct", read_max_hedge}, {"liquidity", read_liquidity}, \
+        {"confidence", read_confidence}, {"limits", read_limits}
+
+static int32_t apply_overrides(policy_reader *r, policy_asset *asset)
+{
+    const hedge_policy_overrides *o = r->overrides;
+
+    if (o == NULL) return HEDGE_OK;
+    if (o->set & HEDGE_SET_MAX_HEDGE_PCT) asset->rules.max_hedge_pct = o->max_hedge_pct + 0.0;
+    if (o->set & HEDGE_SET_STALE_SCORE)
+        asset->rules.limits[HEDGE_BREAKER(HEDGE_TRIP_STALE_SCORE)].limit = o->stale_score_ms;
+    return HEDGE_OK;
+}
+
+static int32_t read_asset(policy_reader *r, const yaml_node *node, const char *at,
+                          policy_asset *asset)
+{
+    static const policy_member members[] = {SECTIONS, {NULL, NULL}};
+    const yaml_node place = {.line = node->key_line};
+    int32_t code;
+
+    if (!policy_name_ok(node->key))
+        return policy_fail(r, HEDGE_E_POLICY, &place, "assets", node->key,
+                           "an asset's name is 1 to 31 of A-Z a-z 0-9 . _ -");
+    *asset = r->policy->base;
+    strcpy(asset->name, node->key); /* fits: checked above */
+    if (yaml_node_is_null(node)) return HEDGE_OK;
+    code = policy_read_map(r, node, at, members, asset);
+    return code == HEDGE_OK ? apply_overrides(r, asset) : code;
+}
+
+static int32_t read_assets(policy_reader *r, const yaml_node *node)
+{
+    hedge_policy *policy = r->policy;
+
+    if (node->kind != YAML_KIND_MAP || node->count == 0)
+        return policy_fail(r, HEDGE_E_POLICY, node, "assets", "",
+                           "a mapping of names is wanted here, as in {BTC: {}, ETH: {}}");
+    if (node->count > HEDGE_ASSETS_MAX)
+        return policy_fail(r, HEDGE_E_TOO_LARGE, node, "assets", "", "more than %d assets",
+                           HEDGE_ASSETS_MAX);
+    policy->assets = calloc(node->count, sizeof(policy->assets[0]));
+    if (policy->assets == NULL) return out_of_memory(r);
+    for (const yaml_node *child = node->child; child != NULL; child = child->next) {
+        char field[FIELD_MAX];
+        int32_t code;
+
+        join(field, "assets", child->key);
+        code = read_asset(r, child, field, &policy->assets[policy->asset_count]);
+        if (code != HEDGE_OK) return code;
+        policy->asset_count++;
+    }
+    return HEDGE_OK;
+}
+
+static int32_t default_assets(const policy_reader *r)
+{
+    static const char *const names[] = {"BTC", "ETH", "LTC", "XRP"};
+    hedge_policy *policy = r->policy;
+
+    policy->assets = calloc(4, sizeof(policy->assets[0]));
+    if (policy->assets == NULL) return out_of_memory(r);
+    for (policy->asset_count = 0; policy->asset_count < 4; policy->asset_count++) {
+        policy_asset *asset = &policy->assets[policy->asset_count];
+
+        *asset = policy->base;
+        strcpy(asset->name, names[policy->asset_count]);
+    }
+    return HEDGE_OK;
+}
+
+/* A bare list is the knots of a policy with every default. */
+static int32_t read_root(policy_reader *r, const yaml_node *root)
+{
+    static const policy_member members[] = {SECTIONS, {"assets", read_later}, {NULL, NULL}};
+    policy_asset *base = &r->policy->base;
+    const yaml_node *assets = NULL;
+    int32_t code;
+
+    if (root->kind == YAML_KIND_LIST) {
+        code = policy_read_knots(r, root, "", HEDGE_METHOD_PCHIP, NULL, &base->curve);
+    } else if (root->kind == YAML_KIND_MAP) {
+        code = policy_read_map(r, root, "", members, base);
+        assets = yaml_node_get(root, "assets");
+        if (code == HEDGE_OK && base->curve == NULL)
+            return policy_fail(r, HEDGE_E_POLICY, root, "curve", "", "missing: a policy has a curve");
+    } else {
+        return policy_fail(r, HEDGE_E_POLICY, root, "", "",
+                           "a policy is a mapping, or a list of knots");
+    }
+    if (code == HEDGE_OK) code = apply_overrides(r, base);
+    if (code != HEDGE_OK) return code;
+    return assets != NULL ? read_assets(r, assets) : default_assets(r);
+}
+
+/* ---- entry points -------------------------------------------------------- */
+
+static int32_t check_overrides(const hedge_policy_overrides *o, hedge_error *error)
+{
+    const error_place nowhere = {.index = -1};
+
+    if (o == NULL) return HEDGE_OK;
+    if (o->struct_size < sizeof(*o))
+        return error_set(error, HEDGE_E_STRUCT_SIZE, nowhere, "overrides: struct_size");
+    if ((o->set & HEDGE_SET_KNOTS) && o->knots_path == NULL)
+        return error_set(error, HEDGE_E_ARG, nowhere, "overrides: knots_path is null");
+    if ((o->set & HEDGE_SET_MAX_HEDGE_PCT) && !(o->max_hedge_pct >= 0.0 && o->max_hedge_pct <= 1.0))
+        return error_set(error, HEDGE_E_POLICY,
+                         (error_place){.field = "max_hedge_pct", .index = -1},
+                         "must be a number from 0 to 1 (the override is %g)", o->max_hedge_pct);
+    if ((o->set & HEDGE_SET_STALE_SCORE) &&
+        !(o->stale_score_ms > 0.0 && o->stale_score_ms <= 86400000.0))
+        return error_set(error, HEDGE_E_POLICY,
+                         (error_place){.field = "limits.stale_score_ms", .index = -1},
+                         "must be above 0 and at most a day (the override is %g ms)",
+                         o->stale_score_ms);
+    return HEDGE_OK;
+}
+
+static int32_t read_policy(policy_reader *r, const char *text, size_t n)
+{
+    const hedge_policy_overrides *o = r->overrides;
+    yaml_tree *tree;
+    int32_t code;
+
+    if (o != NULL && (o->set & HEDGE_SET_KNOTS)) {
+        code = policy_read_knots_file(r, o->knots_path, HEDGE_METHOD_PCHIP, &r->forced_knots);
+        if (code != HEDGE_OK) return code;
+    }
+    code = yaml_tree_read(r->file, text, n, r->error, &tree);
+    if (code != HEDGE_OK) return code;
+    code = read_root(r, yaml_tree_root(tree));
+    yaml_tree_free(tree);
+    if (code == HEDGE_OK && !policy_finish(r->policy)) return out_of_memory(r);
+    return code;
+}
+
+/* Numbers are read and written with a decimal point, whatever the process's
+ * locale says; only this thread is switched, and only for the while. */
+static int32_t read_in_c_locale(policy_reader *r, const char *text, size_t n, hedge_policy **out)
+{
+    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t before;
+    int32_t code;
+
+    if (plain == (locale_t)0) return out_of_memory(r);
+    before = uselocale(plain);
+    r->policy = policy_new();
+    if (r->policy == NULL)
+        code = out_of_memory(r);
+    else if (r->folder != NULL && !policy_add_file(r->policy, r->file))
+        code = out_of_memory(r);
+    else
+        code = read_policy(r, text, n);
+    uselocale(before);
+    freelocale(plain);
+    if (code == HEDGE_OK)
+        *out = r->policy;
+    else
+        hedge_policy_free(r->policy);
+    return code;
+}
+
+int32_t policy_read_file(const char *path, hedge_error *error, char **text, size_t *n)
+{
+    const error_place place = {.file = path, .index = -1};
+    FILE *file = fopen(path, "rbe");
+    char *bytes;
+
+    if (file == NULL)
+        return error_set(error, errno == ENOMEM ? HEDGE_E_NOMEM : HEDGE_E_IO, place,
+                         "cannot be opened: %s", strerror(errno));
+    bytes = malloc(HEDGE_POLICY_FILE_MAX + 1);
+    if (bytes == NULL) {
+        fclose(file);
+        return error_set(error, HEDGE_E_NOMEM, place, "out of memory");
+    }
+    *n = fread(bytes, 1, HEDGE_POLICY_FILE_MAX + 1, file);
+    const int failed = ferror(file) ? errno : 0;
+    fclose(file);
+    if (failed == 0 && *n <= HEDGE_POLICY_FILE_MAX) {
+        *text = bytes;
+        return HEDGE_OK;
+    }
+    free(bytes);
+    if (failed != 0)
+        return error_set(error, HEDGE_E_IO, place, "cannot be read: %s", strerror(failed));
+    return error_set(error, HEDGE_E_TOO_LARGE, place, "larger than 1 MiB");
+}
+
+int32_t hedge_policy_load_with(const char *path, const hedge_policy_overrides *overrides,
+                               hedge_error *error, hedge_policy **out)
+{
+    policy_reader r = {.file = path, .overrides = overrides, .error = error};
+    char *text, *folder, *slash;
+    size_t n;
+    int32_t code;
+
+    if (out != NULL) *out = NULL;
+    if (path == NULL || out == NULL)
+        return error_set(error, HEDGE_E_ARG, (error_place){.index = -1}, "path or out is null");
+    code = check_overrides(overrides, error);
+    if (code != HEDGE_OK) return code;
+    code = policy_read_file(path, error, &text, &n);
+    if (code != HEDGE_OK) return code;
+    folder = strdup(path);
+    if (folder == NULL) {
+        free(text);
+        return out_of_memory(&r);
+    }
+    slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[1] = '\0';
+    else
+        folder[0] = '\0';
+    r.folder = folder;
+    code = read_in_c_locale(&r, text, n, out);
+    free(folder);
+    free(text);
+    return code;
+}
+
+int32_t hedge_policy_load(const char *path, hedge_error *error, hedge_policy **out)
+{
+    return hedge_policy_load_with(path, NULL, error, out);
+}
+
+int32_t hedge_policy_parse(const char *text, size_t n, hedge_error *error, hedge_policy **out)
+{
+    policy_reader r = {.error = error};
+
+    if (out != NULL) *out = NULL;
+    if (text == NULL || out == NULL)
+        return error_set(error, HEDGE_E_ARG, (error_place){.index = -1}, "text or out is null");
+    if (n > HEDGE_POLICY_FILE_MAX)
+        return error_set(error, HEDGE_E_TOO_LARGE, (error_place){.index = -1},
+                         "larger than 1 MiB");
+    return read_in_c_locale(&r, text, n, out);
+}

@@ -170,7 +170,7 @@ static int32_t knot_error(hedge_error *error, size_t i, const char *what, double
     field[at++] = ']';
     field[at] = '\0';
     return error_set(error, HEDGE_E_CURVE, (error_place){.field = field, .index = (int32_t)i},
-                     "%s (it is %.17g)", what, value);
+                     "%s (it is %.15g)", what, value);
 }
 
 /* Knots written 1e-6 apart in decimal are a few ulp off that in binary. */

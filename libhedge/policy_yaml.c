@@ -17,10 +17,10 @@
 
 /* ---- places and values ------------------------------------------------- */
 
-/* "at.key", either of which may be empty. */
+/* "at.key", either of which may be empty; an index "[i]" takes no dot. */
 static void join(char out[FIELD_MAX], const char *at, const char *key)
 {
-    const bool both = at[0] != '\0' && key[0] != '\0';
+    const bool both = at[0] != '\0' && key[0] != '\0' && key[0] != '[';
 
     snprintf(out, FIELD_MAX, "%s%s%s", at, both ? "." : "", key);
 }

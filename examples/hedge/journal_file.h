@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * journal_file.h: opens a journal's file for reading, without changing or leaving anything. */
+#ifndef HEDGE_CLI_JOURNAL_FILE_H
+#define HEDGE_CLI_JOURNAL_FILE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum journal_fault {
+    JOURNAL_FINE,
+    JOURNAL_UNREADABLE, /* it does not exist, or may not be read */
+    JOURNAL_IN_USE,     /* a daemon owns it */
+    JOURNAL_FOREIGN     /* it is something else, or of a format we do not know */
+} journal_fault;
+
+typedef struct journal_file {
+    sqlite3 *db;
+    int lock; /* a descriptor that holds the lock, -1: SQLite holds it */
+    uint64_t writer;
+} journal_file;
+
+enum { JOURNAL_MESSAGE_MAX = 512 };
+
+/* Opens and locks the journal, so that no daemon starts on it meanwhile. On a
+ * fault the message says what to do. Close it in either case. */
+journal_fault journal_file_open(const char *path, journal_file *file,
+                                char message[JOURNAL_MESSAGE_MAX]);
+void journal_file_close(journal_file *file);
+
+#endif

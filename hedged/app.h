@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * app: the parts of the daemon that a request may look at. */
+#ifndef HEDGED_APP_H
+#define HEDGED_APP_H
+
+#include "feed_redis.h"
+#include "http.h"
+#include "journal.h"
+#include "live.h"
+#include "metrics.h"
+#include "policy_watch.h"
+#include "settings.h"
+
+typedef struct app {
+    const settings *settings;
+    live *live;
+    journal *journal;
+    policy_watch *watch;
+    feed_redis *redis; /* NULL: off */
+    metrics metrics;
+    int64_t started_ns; /* steady clock */
+    atomic_bool stopping;
+} app;
+
+/* The handlers of the routes; context is the app. */
+void route_hedge(void *context, const http_request *request, http_reply *reply);
+void route_hedge_batch(void *context, const http_request *request, http_reply *reply);
+void route_put_quote(void *context, const http_request *request, http_reply *reply);
+void route_quotes(void *context, const http_request *request, http_reply *reply);
+void route_curve(void *context, const http_request *request, http_reply *reply);
+void route_reload(void *context, const http_request *request, http_reply *reply);
+void route_decisions(void *context, const http_request *request, http_reply *reply);
+void route_healthz(void *context, const http_request *request, http_reply *reply);
+void route_readyz(void *context, const http_request *request, http_reply *reply);
+void route_metrics(void *context, const http_request *request, http_reply *reply);
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ * http: the server, and the shape of what passes through it.
+ *
+ * civetweb parses the protocol and owns the threads; everything is answered in
+ * begin_request, so none of its file, CGI, form or directory code is reached. */
+#include "http.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <civetweb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALL_BODY 4096   /* read onto the stack */
+#define SMALL_REPLY 8192  /* sent from the stack */
+
+struct http_server {
+    struct mg_context *context;
+    const http_service *service;
+    char error[160]; /* what civetweb says while it starts */
+};
+
+void http_reply_problem(http_reply *reply, const problem *p)
+{
+    reply->status = p->status;
+    reply->content_type = "application/problem+json";
+    reply->retry_after_s = p->retry_after_s;
+    reply->body.n = 0;
+    problem_write(p, &reply->body);
+}
+
+/* ---- queries ------------------------------------------------------------------ */
+
+int http_query(const http_request *request, const char *name, char *out, size_t capacity)
+{
+    int n;
+
+    if (request->query == NULL) return 0;
+    n = mg_get_var(request->query, strlen(request->query), name, out, capacity);
+    if (n == -1) return 0;
+    return n >= 0 ? 1 : -1;
+}
+
+bool http_query_known(const http_request *request, const char *const *names, problem *p)
+{
+    const char *at = request->query;
+    uint32_t seen = 0;
+
+    while (at != NULL && *at != '\0') {
+        const size_t n = strcspn(at, "=&");
+        uint32_t i = 0;
+
+        while (names[i] != NULL && (strlen(names[i]) != n || strncmp(names[i], at, n) != 0))
+            i++;
+        if (names[i] == NULL || (seen & UINT32_C(1) << i)) {
+            char name[64];
+
+            snprintf(name, sizeof(name), "%.*s", (int)(n < 60 ? n : 60), at);
+            return problem_set(p, 400, "bad_query", name, "%s",
+                               names[i] == NULL ? "unknown parameter" : "the parameter is there twice");
+        }
+        seen |= UINT32_C(1) << i;
+        at += strcspn(at, "&");
+        if (*at == '&') at++;
+    }
+    return true;
+}
+
+/* ---- sending ------------------------------------------------------------------ */
+
+static bool wants_close(const struct mg_connection *connection)
+{
+    const struct mg_request_info *info = mg_get_request_info(connection);
+    const char *header = mg_get_header(connection, "Connection");
+
+    if (header != NULL && strcasestr(header, "close") != NULL) return true;
+    if (header != NULL && strcasestr(header, "keep-alive") != NULL) return false;
+    return info->http_version == NULL || strcmp(info->http_version, "1.1") != 0;
+}
+
+static int write_head(char *out, size_t capacity, const http_reply *reply, bool close)
+{
+    char more[128] = "";
+    size_t n = 0;
+
+    if (reply->allow != NULL)
+        n += (size_t)snprintf(more, sizeof(more), "Allow: %s\r\n", reply->allow);
+    if (reply->retry_after_s > 0)
+        snprintf(more + n, sizeof(more) - n, "Retry-After: %d\r\n", reply->retry_after_s);
+    return snprintf(out, capacity,
+                    "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+                    "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+                    "Connection: %s\r\n%s\r\n",
+                    reply->status,
+                    mg_get_response_code_text(NULL, reply->status), reply->content_type,
+                    reply->body.n, close ? "close" : "keep-alive", more);
+}
+
+/* Head and body in one write: two would be two packets. */
+static void send_reply(struct mg_connection *connection, http_reply *reply, bool close)
+{
+    char small[SMALL_REPLY];
+    int head;
+
+    if (reply->body.failed) { /* no memory for a body: say so without one */
+        text_free(&reply->body);
+        reply->status = 503;
+        close = true;
+    }
+    if (close) mg_disable_connection_keep_alive(connection);
+    head = write_head(small, sizeof(small), reply, close);
+    if (head < 0 || (size_t)head >= sizeof(small)) return;
+    if ((size_t)head + reply->body.n <= sizeof(small)) {
+        if (reply->body.n > 0) memcpy(small + head, reply->body.bytes, reply->body.n);
+        mg_write(connection, small, (size_t)head + reply->body.n);
+    } else if (mg_write(connection, small, (size_t)head) > 0) {
+        mg_write(connection, reply->body.bytes, reply->body.n);
+    }
+}
+
+/* ---- receiving ---------------------------------------------------------------- */
+
+/* How long the body is. False: it must not be read, and the connection closes,
+ * because nobody can say where the next request begins. */
+static bool body_length(const struct mg_connection *connection, bool wanted, size_t *out, problem *p)
+{
+    const struct mg_request_info *info = mg_get_request_info(connection);
+    int lengths = 0;
+
+    for (int i = 0; i < info->num_headers; i++) {
+        lengths += mg_strcasecmp(info->http_headers[i].name, "Content-Length") == 0;
+        if (mg_strcasecmp(info->http_headers[i].name, "Transfer-Encoding") == 0)
+            return problem_set(p, 411, "length_required", NULL,
+                               "send the body with a Content-Length, not a Transfer-Encoding");
+    }
+    if (lengths > 1)
+        return problem_set(p, 400, "bad_request", NULL, "two Content-Length headers");
+    if (lengths == 0 && wanted)
+        return problem_set(p, 411, "length_required", NULL, "a Content-Length is missing");
+    if (info->content_length > HTTP_BODY_MAX)
+        return problem_set(p, 413, "too_large", NULL, "a body may have %d bytes at most",
+                           HTTP_BODY_MAX);
+    *out = lengths > 0 && info->content_length > 0 ? (size_t)info->content_length : 0;
+    return true;
+}
+
+static bool read_body(struct mg_connection *connection, char *out, size_t n)
+{
+    size_t at = 0;
+
+    while (at < n) {
+        const int got = mg_read(connection, out + at, n - at);
+
+        if (got <= 0) return false;
+        at += (size_t)got;
+    }
+    out[n] = '\0';
+    return true;
+}
+
+/* Compares a path with a route's; what stands for `{…}` goes into name. */
+static bool matches(const char *route, const char *path, char name[64])
+{
+    const char *brace = strchr(route, '{');
+    const size_t prefix = brace != NULL ? (size_t)(brace - route) : 0;
+
+    if (brace == NULL) return strcmp(route, path) == 0;
+    if (strncmp(route, path, prefix) != 0 || path[prefix] == '\0') return false;
+    if (strchr(path + prefix, '/') != NULL) return false;
+    return snprintf(name, 64, "%s", path + prefix) < 64; /* decoded already */
+}
+
+/* The route of a request. False, and the problem is 404 or 405. */
+static bool find_route(const http_service *service, const struct mg_request_info *info,
+                       http_request *request, http_reply *reply, size_t *route, problem *p)
+{
+    const char *path = info->local_uri_raw != NULL ? info->local_uri_raw : info->local_uri;
+
+    for (size_t i = 0; i < service->route_count; i++) {
+        if (!matches(service->routes[i].path, path, request->name)) continue;
+        if (strcmp(service->routes[i].method, info->request_method) == 0) {
+            *route = i;
+            return true;
+        }
+        reply->allow = service->routes[i].method; /* each path here has one method */
+    }
+    if (reply->allow != NULL)
+        return problem_set(p, 405, "method_not_allowed", NULL, "%s is for %s only", path,
+                           reply->allow);
+    return problem_set(p, 404, "not_found", NULL, "no such path; docs/http.md lists them");
+}
+
+/* Reads the body and runs the handler. False: problem. */
+static bool handle(struct mg_connection *connection, const http_service *service, size_t route,
+                   http_request *request, http_reply *reply, problem *p)
+{
+    char small[SMALL_BODY + 1];
+    char *large = NULL;
+
+    request->body = small;
+    if (request->body_size > SMALL_BODY) request->body = large = malloc(request->body_size + 1);
+    if (request->body == NULL)
+        return problem_set(p, 503, "out_of_memory", NULL, "no memory for the body");
+    if (!read_body(connection, request->body, request->body_size)) {
+        free(large);
+        return problem_set(p, 400, "bad_request", NULL, "the body ended early");
+    }
+    service->routes[route].handle(service->context, request, reply);
+    free(large);
+    return true;
+}
+
+static int begin_request(struct mg_connection *connection)
+{
+    const int64_t begin_ns = clock_steady_ns();
+    const struct mg_request_info *info = mg_get_request_info(connection);
+    const http_server *server = info->user_data;
+    const http_service *service = server->service;
+    http_request request = {.query = info->query_string};
+    http_reply reply = {.status = 200, .content_type = "application/json"};
+    size_t route = service->route_count;
+    bool close = wants_close(connection), ok;
+    problem p;
+
+    if (service->stopping(service->context)) {
+        problem_set(&p, 503, "stopping", NULL, "the daemon is stopping");
+        p.retry_after_s = 1;
+        ok = false;
+    } else {
+        ok = find_route(service, info, &request, &reply, &route, &p) &&
+             body_length(connection, strcmp(info->request_method, "GET") != 0 &&
+                                         strcmp(service->routes[route].path, "/curve/reload") != 0,
+                         &request.body_size, &p) &&
+             handle(connection, service, route, &request, &reply, &p);
+    }
+    if (!ok) {
+        /* The body was not read, or not to its end. */
+        close = true;
+        http_reply_problem(&reply, &p);
+    }
+    service->served(service->context, route, reply.status, clock_steady_ns() - begin_ns);
+    send_reply(connection, &reply, close);
+    text_free(&reply.body);
+    return reply.status;
+}
+
+/* ---- life --------------------------------------------------------------------- */
+
+static int log_message(const struct mg_connection *connection, const char *message)
+{
+    const struct mg_context *context = mg_get_context(connection);
+    http_server *server = context != NULL ? mg_get_user_data(context) : NULL;
+
+    if (server != NULL && server->context == NULL)
+        snprintf(server->error, sizeof(server->error), "%.150s", message);
+    else
+        LOG(LOG_WARN, "http", LOG_TEXT("message", message));
+    return 1;
+}
+
+http_server *http_start(const char *host, uint16_t port, const http_service *service,
+                        uint16_t *port_out, char message[200])
+{
+    const struct mg_callbacks callbacks = {.begin_request = begin_request,
+                                           .log_message = log_message};
+    struct mg_server_port bound = {0};
+    char address[96];
+    /* A connection occupies a thread for as long as it lives, idle or not. */
+    const char *options[] = {"listening_ports", address,
+                             "num_threads", "512",
+                             "enable_keep_alive", "yes",
+                             "keep_alive_timeout_ms", "15000",
+                             "request_timeout_ms", "5000",
+                             "tcp_nodelay", "1",
+                             "max_request_size", "16384",
+                             "enable_directory_listing", "no",
+                             "access_control_allow_origin", "",
+                             NULL};
+    http_server *server = calloc(1, sizeof(*server));
+
+    if (server == NULL) {
+        snprintf(message, 200, "out of memory");
+        return NULL;
+    }
+    server->service = service;
+    snprintf(address, sizeof(address), "%s:%u", host, port);
+    mg_init_library(0);
+    server->context = mg_start(&callbacks, server, options);
+    if (server->context == NULL) {
+        snprintf(message, 200, "cannot listen on %.80s: %.100s", address,
+                 server->error[0] != '\0' ? server->error : "the address is in use or not ours");
+        free(server);
+        return NULL;
+    }
+    *port_out = mg_get_server_ports(server->context, 1, &bound) == 1 ? (uint16_t)bound.port : port;
+    return server;
+}
+
+void http_stop(http_server *server)
+{
+    if (server == NULL) return;
+    mg_stop(server->context);
+    mg_exit_library();
+    free(server);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * http: the server, and the shape of what passes through it. */
+#ifndef HEDGED_HTTP_H
+#define HEDGED_HTTP_H
+
+#include "problem.h"
+#include "text.h"
+
+#include <stdint.h>
+
+#define HTTP_BODY_MAX (1024 * 1024)
+
+typedef struct http_request {
+    const char *query; /* still encoded; NULL: none */
+    char *body;        /* NUL behind it */
+    size_t body_size;
+    char name[64];     /* what stood for `{…}` in the path, decoded */
+} http_request;
+
+typedef struct http_reply {
+    int status;
+    const char *content_type;
+    const char *allow; /* of a 405; NULL: none */
+    int retry_after_s; /* 0: none */
+    text body;
+} http_reply;
+
+/* Turns the reply into a problem. */
+void http_reply_problem(http_reply *reply, const problem *p);
+
+/* One route; `path` may end in one `{…}`. */
+typedef struct http_route {
+    const char *method, *path;
+    void (*handle)(void *context, const http_request *request, http_reply *reply);
+} http_route;
+
+/* What the server calls back with. The last two may be called at any time. */
+typedef struct http_service {
+    const http_route *routes;
+    size_t route_count;
+    void *context;
+    /* After each reply; route_count for one that no route took. */
+    void (*served)(void *context, size_t route, int status, int64_t duration_ns);
+    /* True: answer 503 `stopping`. */
+    bool (*stopping)(void *context);
+} http_service;
+
+typedef struct http_server http_server;
+
+/* Serves on host:port; port 0: any free one, which *port_out says. NULL:
+ * message. The service must outlive it. */
+http_server *http_start(const char *host, uint16_t port, const http_service *service,
+                        uint16_t *port_out, char message[200]);
+/* Lets the requests under way finish. */
+void http_stop(http_server *server);
+
+/* A query parameter, decoded. 1: found, 0: absent, -1: too long or malformed. */
+int http_query(const http_request *request, const char *name, char *out, size_t capacity);
+/* True if the query has no parameters but these (ended by NULL), none twice. */
+bool http_query_known(const http_request *request, const char *const *names, problem *p);
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT
+ * journal: every record, in order, on disk before it is acknowledged. */
+#include "journal.h"
+
+#include "journal_file.h"
+#include "log.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What one caller appends. A waiting caller's job lives on its stack, and
+ * `done` tells it; an async one is a copy that the writer frees. */
+typedef struct job {
+    struct job *next;
+    hedge_record *records;
+    size_t n;
+    const char *policy_text; /* NULL: none */
+    bool owned;              /* a copy */
+    bool ok;
+    sem_t done;
+} job;
+
+struct journal {
+    journal_file file;
+    bool async;
+    pthread_t writer_thread;
+
+    pthread_mutex_t lock; /* around everything down to `closing` */
+    pthread_cond_t work;
+    job *first, **last;
+    uint32_t queued; /* records waiting or being written */
+    uint64_t next_seq;
+    journal_state state;
+    bool closing;
+
+    /* Around the file. `turn` is taken first and given back once `file_lock`
+     * is held, so that a reader and the writer alternate. */
+    pthread_mutex_t turn, file_lock;
+};
+
+static void lock_file(journal *j)
+{
+    pthread_mutex_lock(&j->turn);
+    pthread_mutex_lock(&j->file_lock);
+    pthread_mutex_unlock(&j->turn);
+}
+
+/* ---- the writer ----------------------------------------------------------- */
+
+static bool put_job(journal *j, const job *w)
+{
+    if (w->policy_text != NULL && !journal_file_put_policy(&j->file, w->records, w->policy_text))
+        return false;
+    for (size_t i = 0; i < w->n; i++)
+        if (!journal_file_put(&j->file, &w->records[i])) return false;
+    return true;
+}
+
+/* One transaction for all jobs. */
+static bool write_jobs(journal *j, const job *jobs, char fault[160])
+{
+    bool ok;
+
+    lock_file(j);
+    ok = journal_file_begin(&j->file);
+    for (const job *w = jobs; w != NULL && ok; w = w->next)
+        ok = put_job(j, w);
+    ok = ok && journal_file_commit(&j->file);
+    if (!ok) {
+        snprintf(fault, 160, "%s", journal_file_fault(&j->file));
+        journal_file_rollback(&j->file);
+    }
+    pthread_mutex_unlock(&j->file_lock);
+    return ok;
+}
+
+/* Tells each caller and forgets the jobs. */
+static void finish(job *jobs, bool ok)
+{
+    while (jobs != NULL) {
+        job *next = jobs->next;
+
+        if (jobs->owned) {
+            free(jobs); /* its records and text are in the same block */
+        } else {
+            jobs->ok = ok;
+            sem_post(&jobs->done); /* the job is gone from here on */
+        }
+        jobs = next;
+    }
+}
+
+static void note_success(journal *j, uint32_t records)
+{
+    const bool healed = j->state.failing;
+
+    j->state.failing = false;
+    j->state.fault[0] = '\0';
+    j->state.commits++;
+    j->state.records += records;
+    j->state.head = j->file.head;
+    j->queued -= records;
+    if (healed) LOG(LOG_INFO, "journal_recovered", LOG_NUMBER("seq", j->state.head.seq));
+}
+
+/* Under the lock. Callers who wait are told and whatever has queued up behind
+ * them too, since its numbers followed on; the numbers begin again. */
+static job *note_failure(journal *j, job *jobs, const char *fault)
+{
+    job **end = &jobs;
+
+    j->state.failing = true;
+    j->state.failures++;
+    snprintf(j->state.fault, sizeof(j->state.fault), "%s", fault);
+    LOG(LOG_ERROR, "journal_failed", LOG_TEXT("fault", fault),
+        LOG_TEXT("effect", j->async ? "kept in memory, tried again" : "refused"));
+    if (j->async) return NULL;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = j->first;
+    j->first = NULL;
+    j->last = &j->first;
+    j->queued = 0;
+    j->next_seq = j->state.head.seq + 1;
+    return jobs;
+}
+
+static uint32_t count_records(const job *jobs)
+{
+    uint32_t n = 0;
+
+    for (; jobs != NULL; jobs = jobs->next)
+        n += (uint32_t)jobs->n;
+    return n;
+}
+
+/* Writes one batch. An async batch was acknowledged, so it is tried until the
+ * disk takes it or the daemon stops. */
+static void write_batch(journal *j, job *jobs)
+{
+    const struct timespec pause = {.tv_nsec = 100000000};
+    const uint32_t records = count_records(jobs);
+    char fault[160];
+
+    while (!write_jobs(j, jobs, fault)) {
+        job *failed;
+        bool closing;
+
+        pthread_mutex_lock(&j->lock);
+        failed = note_failure(j, jobs, fault);
+        closing = j->closing;
+        if (failed == NULL && closing) j->state.lost += records;
+        pthread_mutex_unlock(&j->lock);
+        if (failed != NULL || closing) {
+            finish(jobs, false);
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
+    pthread_mutex_lock(&j->lock);
+    note_success(j, records);
+    pthread_mutex_unlock(&j->lock);
+    finish(jobs, true);
+}
+
+static void *writer_main(void *argument)
+{
+    journal *j = argument;
+
+    for (;;) {
+        job *jobs;
+
+        pthread_mutex_lock(&j->lock);
+        while (j->first == NULL && !j->closing)
+            pthread_cond_wait(&j->work, &j->lock);
+        jobs = j->first;
+        j->first = NULL;
+        j->last = &j->first;
+        pthread_mutex_unlock(&j->lock);
+        if (jobs == NULL) return NULL;
+        write_batch(j, jobs);
+    }
+}
+
+/* ---- callers -------------------------------------------------------------- */
+
+/* A copy that outlives the caller: the job, its records and the policy's text
+ * in one block. */
+static job *copy_job(const job *w)
+{
+    const size_t text = w->policy_text != NULL ? strlen(w->policy_text) + 1 : 0;
+    job *copy = malloc(sizeof(job) + w->n * sizeof(hedge_record) + text);
+
+    if (copy == NULL) return NULL;
+    *copy = (job){.n = w->n, .owned = true};
+    copy->records = (hedge_record *)(void *)(copy + 1);
+    memcpy(copy->records, w->records, w->n * sizeof(hedge_record));
+    if (text > 0)
+        copy->policy_text = memcpy((char *)(copy->records + w->n), w->policy_text, text);
+    return copy;
+}
+
+/* Under the lock: numbers the records and queues the job. */
+static journal_result enqueue(journal *j, job *w)
+{
+    job *queued = w;
+
+    if (j->closing) return JOURNAL_CLOSING;
+    if (j->queued + w->n > JOURNAL_QUEUE_MAX) {
+        j->state.refused += w->n;
+        return j->state.failing ? JOURNAL_FAILED : JOURNAL_FULL;
+    }
+    for (size_t i = 0; i < w->n; i++) {
+        w->records[i].seq = j->next_seq + i;
+        w->records[i].writer = j->state.writer;
+    }
+    if (j->async) {
+        queued = copy_job(w);
+        if (queued == NULL) return JOURNAL_FULL;
+    }
+    j->next_seq += w->n;
+    j->queued += (uint32_t)w->n;
+    *j->last = queued;
+    j->last = &queued->next;
+    pthread_cond_signal(&j->work);
+    return JOURNAL_OK;
+}
+
+static journal_result append(journal *j, hedge_record *records, size_t n, const char *policy_text)
+{
+    job w = {.records = records, .n = n, .policy_text = policy_text};
+    journal_result result;
+
+    sem_init(&w.done, 0, 0);
+    pthread_mutex_lock(&j->lock);
+    result = enqueue(j, &w);
+    pthread_mutex_unlock(&j->lock);
+    if (result == JOURNAL_OK && !j->async) {
+        while (sem_wait(&w.done) != 0) { /* a signal came between */
+        }
+        if (!w.ok) result = JOURNAL_FAILED;
+    }
+    sem_destroy(&w.done);
+    return result;
+}
+
+journal_result journal_append(journal *j, hedge_record *records, size_t n)
+{
+    return append(j, records, n, NULL);
+}
+
+journal_result journal_append_policy(journal *j, hedge_record *record, const char *policy_text)
+{
+    return append(j, record, 1, policy_text);
+}
+
+void journal_read_state(journal *j, journal_state *out)
+{
+    pthread_mutex_lock(&j->lock);
+    *out = j->state;
+    out->queued = j->queued;
+    pthread_mutex_unlock(&j->lock);
+}
+
+bool journal_rows(journal *j, uint64_t after, const char *asset, size_t limit, journal_row **rows,
+                  size_t *n, uint64_t *next_after, char message[JOURNAL_MESSAGE_MAX])
+{
+    bool ok;
+
+    *rows = malloc(limit * sizeof(**rows));
+    if (*rows == NULL) {
+        snprintf(message, JOURNAL_MESSAGE_MAX, "out of memory");
+        return false;
+    }
+    lock_file(j);
+    ok = journal_file_rows(&j->file, after, asset, limit, *rows, n, next_after);
+    if (!ok) snprintf(message, JOURNAL_MESSAGE_MAX, "%s", journal_file_fault(&j->file));
+    pthread_mutex_unlock(&j->file_lock);
+    if (!ok) free(*rows);
+    return ok;
+}
+
+/* ---- life ----------------------------------------------------------------- */
+
+journal *journal_open(const journal_options *options, char message[JOURNAL_MESSAGE_MAX])
+{
+    journal *j = calloc(1, sizeof(*j));
+
+    if (j == NULL) {
+        snprintf(message, JOURNAL_MESSAGE_MAX, "out of memory");
+        return NULL;
+    }
+    if (!journal_file_open(&j->file, options->path, message)) {
+        free(j);
+        return NULL;
+    }
+    j->async = options->async;
+    j->last = &j->first;
+    j->next_seq = j->file.head.seq + 1;
+    j->state.head = j->file.head;
+    j->state.writer = j->file.writer;
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_mutex_init(&j->turn, NULL);
+    pthread_mutex_init(&j->file_lock, NULL);
+    pthread_cond_init(&j->work, NULL);
+    if (pthread_create(&j->writer_thread, NULL, writer_main, j) != 0) {
+        snprintf(message, JOURNAL_MESSAGE_MAX, "the journal's thread cannot be started");
+        journal_file_close(&j->file);
+        free(j);
+        return NULL;
+    }
+    return j;
+}
+
+void journal_close(journal *j)
+{
+    if (j == NULL) return;
+    pthread_mutex_lock(&j->lock);
+    j->closing = true;
+    pthread_cond_signal(&j->work);
+    pthread_mutex_unlock(&j->lock);
+    pthread_join(j->writer_thread, NULL);
+    if (j->state.lost > 0)
+        LOG(LOG_ERROR, "decisions_lost", LOG_NUMBER("count", j->state.lost),
+            LOG_TEXT("fault", j->state.fault));
+    journal_file_close(&j->file);
+    pthread_mutex_destroy(&j->lock);
+    pthread_mutex_destroy(&j->turn);
+    pthread_mutex_destroy(&j->file_lock);
+    pthread_cond_destroy(&j->work);
+    free(j);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * journal: every record, in order, on disk before it is acknowledged.
+ *
+ * One thread writes; it takes what has gathered in a bounded queue and commits
+ * it at once. docs/journal.md describes the file. */
+#ifndef HEDGED_JOURNAL_H
+#define HEDGED_JOURNAL_H
+
+#include <hedge/hedge.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct journal journal;
+
+typedef struct journal_options {
+    const char *path;
+    bool async; /* do not wait for the commit */
+} journal_options;
+
+typedef enum journal_result {
+    JOURNAL_OK,     /* on disk; async: in the queue */
+    JOURNAL_FULL,   /* the queue is full; nothing was taken */
+    JOURNAL_FAILED, /* the disk refused; nothing was kept */
+    JOURNAL_CLOSING
+} journal_result;
+
+#define JOURNAL_QUEUE_MAX 8192 /* records waiting */
+#define JOURNAL_MESSAGE_MAX 320
+
+/* Opens or makes the file, checks its newest record against the chain, and
+ * starts the writer. NULL: message says what is wrong and what to do. */
+journal *journal_open(const journal_options *options, char message[JOURNAL_MESSAGE_MAX]);
+
+/* Appends records in order, gives each its seq and writer, and waits as the
+ * options say. They stay the caller's. Any thread. */
+journal_result journal_append(journal *j, hedge_record *records, size_t n);
+
+/* The same for one record, with the text of the policy that it names, stored
+ * once by its hash. */
+journal_result journal_append_policy(journal *j, hedge_record *record, const char *policy_text);
+
+/* The newest committed record; seq 0: none. */
+typedef struct journal_head {
+    uint64_t seq;
+    uint8_t hash[HEDGE_HASH_SIZE];
+} journal_head;
+
+typedef struct journal_state {
+    journal_head head;
+    uint64_t writer;
+    bool failing;       /* the last commit failed */
+    char fault[160];    /* why */
+    uint64_t records, commits, failures, refused;
+    uint64_t lost;      /* acknowledged, and then not written: must stay 0 */
+    uint32_t queued;
+} journal_state;
+
+void journal_read_state(journal *j, journal_state *out);
+
+/* One row of the file. */
+typedef struct journal_row {
+    uint64_t seq;
+    size_t n;
+    uint8_t record[HEDGE_RECORD_MAX];
+    uint8_t hash[HEDGE_HASH_SIZE];
+} journal_row;
+
+#define JOURNAL_SCAN_MAX 20000 /* rows looked at in one call */
+
+/* Reads up to `limit` rows behind seq `after`, of one asset where it is not
+ * NULL, looking at JOURNAL_SCAN_MAX rows at most. *next_after: where to go on.
+ * *rows is malloc'ed. False: message. Any thread. */
+bool journal_rows(journal *j, uint64_t after, const char *asset, size_t limit, journal_row **rows,
+                  size_t *n, uint64_t *next_after, char message[JOURNAL_MESSAGE_MAX]);
+
+/* Writes what is queued and closes the file. */
+void journal_close(journal *j);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT
+ * journal_file: the journal's SQLite file. */
+#include "journal_file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+/* EXCLUSIVE keeps every other connection out (two of them can damage a WAL
+ * before SQLite 3.51.3) and the WAL's index in memory. FULL flushes the WAL at
+ * each commit. The WAL is folded back every 16 MiB, so that it stays bounded
+ * and the pause rare. */
+static const char setup[] = "PRAGMA locking_mode=EXCLUSIVE;"
+                            "PRAGMA journal_mode=WAL;"
+                            "PRAGMA synchronous=FULL;"
+                            "PRAGMA wal_autocheckpoint=4096;"
+                            "PRAGMA journal_size_limit=67108864;";
+
+static const char schema[] =
+    "CREATE TABLE journal (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
+    "CREATE TABLE policies (hash BLOB PRIMARY KEY, ts_ns INTEGER NOT NULL, text TEXT NOT NULL);"
+    "CREATE TABLE records (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, ts_ns INTEGER NOT NULL,"
+    " asset TEXT NOT NULL, record BLOB NOT NULL, hash BLOB NOT NULL);"
+    "CREATE TRIGGER records_no_update BEFORE UPDATE ON records"
+    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
+    "CREATE TRIGGER records_no_delete BEFORE DELETE ON records"
+    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
+    "CREATE TRIGGER policies_no_update BEFORE UPDATE ON policies"
+    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
+    "CREATE TRIGGER policies_no_delete BEFORE DELETE ON policies"
+    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;";
+
+static bool run(journal_file *f, const char *sql)
+{
+    return sqlite3_exec(f->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static bool prepare(journal_file *f, const char *sql, sqlite3_stmt **out)
+{
+    return sqlite3_prepare_v3(f->db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL) == SQLITE_OK;
+}
+
+static bool prepare_all(journal_file *f)
+{
+    return prepare(f, "BEGIN IMMEDIATE", &f->begin) && prepare(f, "COMMIT", &f->commit) &&
+           prepare(f, "ROLLBACK", &f->rollback) &&
+           prepare(f, "INSERT INTO records VALUES (?,?,?,?,?,?)", &f->insert) &&
+           prepare(f, "INSERT OR IGNORE INTO policies VALUES (?,?,?)", &f->insert_policy) &&
+           prepare(f,
+                   "SELECT seq, asset, record, hash FROM records WHERE seq > ?1 AND seq <= ?2"
+                   " ORDER BY seq",
+                   &f->select);
+}
+
+/* Runs a prepared statement that gives no rows, and readies it for the next
+ * time. */
+static bool step(sqlite3_stmt *statement)
+{
+    const bool done = sqlite3_step(statement) == SQLITE_DONE;
+
+    return (sqlite3_reset(statement) == SQLITE_OK) && done;
+}
+
+/* ---- opening -------------------------------------------------------------- */
+
+static bool create(journal_file *f)
+{
+    uint64_t writer;
+    char sql[160];
+
+    if (getrandom(&writer, sizeof(writer), 0) != (ssize_t)sizeof(writer)) return false;
+    writer >>= 4; /* 60 bits fit a decision_id */
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO journal VALUES ('format','1'),('writer','%016" PRIx64 "')", writer);
+    return run(f, "BEGIN IMMEDIATE") && run(f, schema) && run(f, sql) && run(f, "COMMIT");
+}
+
+/* One text out of the journal's own settings. */
+static bool setting(journal_file *f, const char *key, char out[32])
+{
+    sqlite3_stmt *s;
+    bool found = false;
+
+    if (!prepare(f, "SELECT value FROM journal WHERE key = ?", &s)) return false;
+    sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
+    if (sqlite3_step(s) == SQLITE_ROW) {
+        snprintf(out, 32, "%s", (const char *)sqlite3_column_text(s, 0));
+        found = true;
+    }
+    sqlite3_finalize(s);
+    return found;
+}
+
+static bool is_empty(journal_file *f)
+{
+    sqlite3_stmt *s;
+    bool empty = false;
+
+    if (!prepare(f, "SELECT count(*) FROM sqlite_master", &s)) return false;
+    if (sqlite3_step(s) == SQLITE_ROW) empty = sqlite3_column_int(s, 0) == 0;
+    sqlite3_finalize(s);
+    return empty;
+}
+
+static bool read_identity(journal_file *f)
+{
+    char value[32], *end;
+
+    if (!setting(f, "format", value) || strcmp(value, "1") != 0) return false;
+    if (!setting(f, "writer", value) || strlen(value) != 16) return false;
+    f->writer = strtoull(value, &end, 16);
+    return *end == '\0' && f->writer >> 60 == 0;
+}
+
+/* Reads row `seq`. 1: read, 0: not there, -1: not as it should be. */
+static int read_row(journal_file *f, uint64_t seq, journal_row *row)
+{
+    size_t n = 0;
+    uint64_t next;
+
+    if (!journal_file_rows(f, seq - 1, NULL, 1, row, &n, &next)) return -1;
+    return n == 1 && row->seq == seq ? 1 : 0;
+}
+
+/* The chain goes on from the newest record, so that one has to be sound. */
+static bool read_head(journal_file *f)
+{
+    hedge_record record = HEDGE_INIT(hedge_record);
+    uint8_t hash[HEDGE_HASH_SIZE];
+    journal_row row, before = {0};
+    sqlite3_stmt *s;
+    uint64_t seq = 0;
+
+    if (!prepare(f, "SELECT ifnull(max(seq), 0) FROM records", &s)) return false;
+    if (sqlite3_step(s) == SQLITE_ROW) seq = (uint64_t)sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    if (seq == 0) return true;
+    if (read_row(f, seq, &row) != 1) return false;
+    if (seq > 1 && read_row(f, seq - 1, &before) != 1) return false;
+    hedge_record_chain(before.hash, row.record, row.n, hash);
+    if (memcmp(hash, row.hash, sizeof(hash)) != 0) return false;
+    if (hedge_record_decode(row.record, row.n, &record) != HEDGE_OK || record.seq != seq ||
+        record.writer != f->writer)
+        return false;
+    f->head.seq = seq;
+    memcpy(f->head.hash, hash, sizeof(hash));
+    return true;
+}
+
+static bool fail(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path,
+                 const char *what)
+{
+    snprintf(message, JOURNAL_MESSAGE_MAX, "HEDGE_JOURNAL=%.150s: %.150s", path, what);
+    journal_file_close(f);
+    return false;
+}
+
+static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path)
+{
+    const int code = sqlite3_errcode(f->db);
+
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        return fail(f, message, path, "another process holds this journal; one journal, one daemon");
+    if (code == SQLITE_NOTADB) return fail(f, message, path, "is not a journal");
+    return fail(f, message, path, sqlite3_errmsg(f->db));
+}
+
+bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX])
+{
+    struct stat info;
+
+    *f = (journal_file){0};
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return fail(f, message, path, "is not a file");
+    if (sqlite3_open_v2(path, &f->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
+        return fail_sqlite(f, message, path);
+    if (!run(f, setup)) return fail_sqlite(f, message, path);
+    /* The first write takes the exclusive lock, before anything is read. */
+    if (!run(f, "BEGIN IMMEDIATE; COMMIT")) return fail_sqlite(f, message, path);
+    if (is_empty(f) && !create(f)) return fail_sqlite(f, message, path);
+    if (!read_identity(f)) return fail(f, message, path, "is not a journal of format 1");
+    if (!prepare_all(f)) return fail_sqlite(f, message, path);
+    if (!read_head(f))
+        return fail(f, message, path,
+                    "its newest record does not fit the chain; run `hedge verify` on it, keep it, "
+                    "and start with another file");
+    f->next = f->head;
+    return true;
+}
+
+void journal_file_close(journal_file *f)
+{
+    sqlite3_stmt *const statements[] = {f->begin,  f->commit,        f->rollback,
+                                        f->insert, f->insert_policy, f->select};
+
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
+        sqlite3_finalize(statements[i]);
+    sqlite3_close(f->db);
+    *f = (journal_file){0};
+}
+
+/* ---- writing -------------------------------------------------------------- */
+
+bool journal_file_begin(journal_file *f)
+{
+    f->next = f->head;
+    return step(f->begin);
+}
+
+bool journal_file_put(journal_file *f, const hedge_record *record)
+{
+    uint8_t bytes[HEDGE_RECORD_MAX], hash[HEDGE_HASH_SIZE];
+    size_t n;
+
+    if (record->seq != f->next.seq + 1) return false;
+    if (hedge_record_encode(record, bytes, sizeof(bytes), &n) != HEDGE_OK) return false;
+    hedge_record_chain(f->next.hash, bytes, n, hash);
+    sqlite3_bind_int64(f->insert, 1, (sqlite3_int64)record->seq);
+    sqlite3_bind_int(f->insert, 2, record->kind);
+    sqlite3_bind_int64(f->insert, 3, record->ts_ns);
+    sqlite3_bind_text(f->insert, 4, record->asset, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(f->insert, 5, bytes, (int)n, SQLITE_STATIC);
+    sqlite3_bind_blob(f->insert, 6, hash, (int)sizeof(hash), SQLITE_STATIC);
+    if (!step(f->insert)) return false;
+    f->next.seq = record->seq;
+    memcpy(f->next.hash, hash, sizeof(hash));
+    return true;
+}
+
+bool journal_file_put_policy(journal_file *f, const hedge_record *record, const char *policy_text)
+{
+    sqlite3_bind_blob(f->insert_policy, 1, record->policy_hash, HEDGE_HASH_SIZE, SQLITE_STATIC);
+    sqlite3_bind_int64(f->insert_policy, 2, record->ts_ns);
+    sqlite3_bind_text(f->insert_policy, 3, policy_text, -1, SQLITE_STATIC);
+    return step(f->insert_policy);
+}
+
+bool journal_file_commit(journal_file *f)
+{
+    if (!step(f->commit)) return false;
+    f->head = f->next;
+    return true;
+}
+
+void journal_file_rollback(journal_file *f)
+{
+    step(f->rollback); /* fails where SQLite has rolled back by itself already */
+    f->next = f->head;
+}
+
+const char *journal_file_fault(const journal_file *f)
+{
+    return sqlite3_errmsg(f->db);
+}
+
+/* ---- reading -------------------------------------------------------------- */
+
+static bool take_row(sqlite3_stmt *s, journal_row *row)
+{
+    const int n = sqlite3_column_bytes(s, 2);
+
+    if (n < 0 || n > HEDGE_RECORD_MAX || sqlite3_column_bytes(s, 3) != HEDGE_HASH_SIZE)
+        return false;
+    row->seq = (uint64_t)sqlite3_column_int64(s, 0);
+    row->n = (size_t)n;
+    memcpy(row->record, sqlite3_column_blob(s, 2), row->n);
+    memcpy(row->hash, sqlite3_column_blob(s, 3), HEDGE_HASH_SIZE);
+    return true;
+}
+
+bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_t limit,
+                       journal_row *rows, size_t *n, uint64_t *next_after)
+{
+    sqlite3_stmt *s = f->select;
+    int code = SQLITE_DONE;
+    bool ok = true;
+
+    *n = 0;
+    *next_after = after;
+    sqlite3_bind_int64(s, 1, (sqlite3_int64)after);
+    sqlite3_bind_int64(s, 2, (sqlite3_int64)(after + JOURNAL_SCAN_MAX));
+    while (ok && *n < limit && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        *next_after = (uint64_t)sqlite3_column_int64(s, 0);
+        if (asset != NULL && strcmp((const char *)sqlite3_column_text(s, 1), asset) != 0) continue;
+        ok = take_row(s, &rows[*n]);
+        if (ok) ++*n;
+    }
+    sqlite3_reset(s);
+    return ok && (code == SQLITE_ROW || code == SQLITE_DONE);
+}

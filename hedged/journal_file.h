@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * journal_file: the journal's SQLite file. Not thread-safe: journal locks. */
+#ifndef HEDGED_JOURNAL_FILE_H
+#define HEDGED_JOURNAL_FILE_H
+
+#include "journal.h"
+
+#include <sqlite3.h>
+
+typedef struct journal_file {
+    sqlite3 *db;
+    sqlite3_stmt *begin, *commit, *rollback, *insert, *insert_policy, *select;
+    uint64_t writer;
+    journal_head head; /* of what is committed */
+    journal_head next; /* of what is written in the open transaction */
+} journal_file;
+
+/* False: message. Nothing stays open then. */
+bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX]);
+void journal_file_close(journal_file *f);
+
+/* One transaction: begin, any number of puts, commit; each false when SQLite
+ * refuses, and then journal_file_rollback. */
+bool journal_file_begin(journal_file *f);
+bool journal_file_put(journal_file *f, const hedge_record *record);
+bool journal_file_put_policy(journal_file *f, const hedge_record *record, const char *policy_text);
+bool journal_file_commit(journal_file *f);
+void journal_file_rollback(journal_file *f);
+/* SQLite's words for the last failure. */
+const char *journal_file_fault(const journal_file *f);
+
+/* As journal_rows, into room for `limit` rows. */
+bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_t limit,
+                       journal_row *rows, size_t *n, uint64_t *next_after);
+
+#endif

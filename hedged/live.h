@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * live: the policy and the market that decisions are made from right now. */
+#ifndef HEDGED_LIVE_H
+#define HEDGED_LIVE_H
+
+#include <hedge/hedge.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct live live;
+
+/* One policy while it is in use. Its market slots are looked up once, when it
+ * goes live. */
+typedef struct live_policy {
+    const hedge_policy *policy;
+    const int32_t *slots; /* of asset i */
+    atomic_int users;     /* live's own business */
+} live_policy;
+
+/* Takes over the policy. NULL: no memory, and the policy is freed. */
+live *live_new(hedge_policy *policy);
+void live_free(live *l);
+
+/* The policy of now, to be released. A decision, or a batch of them, uses one
+ * policy from beginning to end, whatever is reloaded meanwhile. Any thread. */
+live_policy *live_acquire(live *l);
+void live_release(live_policy *policy);
+
+/* Makes a policy the live one and takes it over. False: no memory, and the
+ * old one stays. One caller at a time. */
+bool live_swap(live *l, hedge_policy *policy);
+/* Goes up at each swap that changes which assets there are. */
+uint32_t live_generation(const live *l);
+
+/* What the market says of asset i of the policy; flags is 0 for i < 0. */
+hedge_quote live_quote(const live *l, const live_policy *policy, int32_t asset);
+
+/* One update of an asset's quote: either part or both. */
+typedef struct live_update {
+    bool has_score, has_depth;
+    double score, confidence, depth1pct_usd;
+    int64_t score_ts_ns, depth_ts_ns;
+} live_update;
+
+/* Applies the whole update or, if a part is older than what is held
+ * (HEDGE_E_OLDER), nothing. Any thread. */
+int32_t live_put(live *l, const live_policy *policy, int32_t asset, const live_update *update);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ * main: starts the daemon's parts in order and stops them in reverse. */
+#include "app.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h: do not start it again as it is */
+
+static const http_route routes[] = {
+    {"POST", "/hedge", route_hedge},         {"POST", "/hedge/batch", route_hedge_batch},
+    {"PUT", "/quotes/{asset}", route_put_quote}, {"GET", "/quotes", route_quotes},
+    {"GET", "/curve", route_curve},          {"POST", "/curve/reload", route_reload},
+    {"GET", "/decisions", route_decisions},  {"GET", "/healthz", route_healthz},
+    {"GET", "/readyz", route_readyz},        {"GET", "/metrics", route_metrics},
+};
+
+#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
+_Static_assert(ROUTE_COUNT < METRICS_ROUTES_MAX, "a row of metrics for each route, and one more");
+
+static void served(void *context, size_t route, int status, int64_t duration_ns)
+{
+    metrics_request(&((app *)context)->metrics, route, status, duration_ns);
+}
+
+static bool stopping(void *context)
+{
+    return atomic_load_explicit(&((app *)context)->stopping, memory_order_relaxed);
+}
+
+static const char help[] =
+    "hedged                  serves hedge decisions over HTTP until SIGTERM\n"
+    "hedged --check          validates the settings and the policy, and exits: 0 good, 78 not\n"
+    "hedged --version        prints the version\n"
+    "hedged --help           prints this\n"
+    "\n"
+    "SIGHUP reads the policy again. Settings are environment variables:\n";
+
+/* Says on stderr, for people, and in the log's form what stops the start. */
+static int refuse_start(const char *message)
+{
+    LOG(LOG_ERROR, "start_refused", LOG_TEXT("message", message));
+    return EXIT_CONFIG;
+}
+
+static int refuse_policy(const settings *s, const hedge_error *error)
+{
+    char message[800];
+
+    snprintf(message, sizeof(message), "HEDGE_POLICY=%s: %s:%d: %s%s%s", s->policy_path, error->file,
+             error->line, error->field, error->field[0] != '\0' ? ": " : "", error->message);
+    return refuse_start(message);
+}
+
+/* ---- starting ----------------------------------------------------------------- */
+
+/* The journal's first words: that this daemon started, under this policy. */
+static bool record_start(app *a, const hedge_policy *policy)
+{
+    hedge_record start = HEDGE_INIT(hedge_record);
+    hedge_record first_policy;
+
+    start.kind = HEDGE_RECORD_START;
+    start.ts_ns = clock_wall_ns();
+    hedge_policy_hash(policy, start.policy_hash);
+    snprintf(start.build, sizeof(start.build), "%s", hedge_version());
+    snprintf(start.note, sizeof(start.note), "durability %s",
+             a->settings->async ? "async" : "commit");
+    first_policy = start;
+    first_policy.kind = HEDGE_RECORD_POLICY;
+    snprintf(first_policy.note, sizeof(first_policy.note), "start");
+    return journal_append(a->journal, &start, 1) == JOURNAL_OK &&
+           journal_append_policy(a->journal, &first_policy, hedge_policy_text(policy, NULL)) == JOURNAL_OK;
+}
+
+static void record_stop(app *a)
+{
+    hedge_record stop = HEDGE_INIT(hedge_record);
+    live_policy *policy = live_acquire(a->live);
+
+    stop.kind = HEDGE_RECORD_STOP;
+    stop.ts_ns = clock_wall_ns();
+    hedge_policy_hash(policy->policy, stop.policy_hash);
+    snprintf(stop.build, sizeof(stop.build), "%s", hedge_version());
+    live_release(policy);
+    if (journal_append(a->journal, &stop, 1) != JOURNAL_OK)
+        LOG(LOG_ERROR, "journal_refused", LOG_TEXT("record", "stop"));
+}
+
+/* Journal, market, feeds; everything that answers need. 0 or an exit code. */
+static int start_parts(app *a, hedge_policy *policy)
+{
+    const journal_options options = {.path = a->settings->journal_path,
+                                     .async = a->settings->async};
+    char message[JOURNAL_MESSAGE_MAX];
+
+    a->live = live_new(policy);
+    if (a->live == NULL) return refuse_start("out of memory");
+    a->journal = journal_open(&options, message);
+    if (a->journal == NULL) return refuse_start(message);
+    if (!record_start(a, policy)) {
+        journal_state state;
+
+        journal_read_state(a->journal, &state);
+        snprintf(message, sizeof(message), "HEDGE_JOURNAL=%.120s: cannot be written: %.120s",
+                 options.path, state.fault);
+        return refuse_start(message);
+    }
+    a->watch = policy_watch_new(a->settings, a->live, a->journal);
+    if (a->watch == NULL) return refuse_start("no thread for watching the policy");
+    if (a->settings->redis.on) {
+        a->redis = feed_redis_new(&a->settings->redis, a->live);
+        if (a->redis == NULL) return refuse_start("no thread for the Redis feed");
+    }
+    return 0;
+}
+
+static void log_listening(const app *a, uint16_t port)
+{
+    live_policy *policy = live_acquire(a->live);
+    char url[96];
+
+    snprintf(url, sizeof(url), "http://%s:%u", a->settings->host, port);
+    LOG(LOG_INFO, "listening", LOG_TEXT("url", url), LOG_TEXT("version", hedge_version()),
+        LOG_TEXT("policy", hedge_policy_hash_hex(policy->policy)),
+        LOG_TEXT("policy_file", a->settings->policy_path),
+        LOG_TEXT("journal", a->settings->journal_path),
+        LOG_TEXT("durability", a->settings->async ? "async" : "commit"),
+        LOG_TEXT("redis", a->settings->redis.on ? a->settings->redis.host : "off"),
+        LOG_NUMBER("start_ms", (double)(clock_steady_ns() - a->started_ns) / NS_PER_MS));
+    live_release(policy);
+}
+
+static void wait_for_stop(app *a, const sigset_t *signals)
+{
+    for (;;) {
+        policy_reload result;
+        int signal = 0;
+
+        if (sigwait(signals, &signal) != 0) continue;
+        if (signal != SIGHUP) {
+            LOG(LOG_INFO, "stopping", LOG_TEXT("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+            return;
+        }
+        policy_watch_reload(a->watch, "signal", &result);
+    }
+}
+
+static int serve(app *a, const sigset_t *signals)
+{
+    const http_service service = {.routes = routes,
+                                  .route_count = ROUTE_COUNT,
+                                  .context = a,
+                                  .served = served,
+                                  .stopping = stopping};
+    http_server *server;
+    char message[200];
+    uint16_t port;
+
+    for (size_t i = 0; i < ROUTE_COUNT; i++)
+        a->metrics.routes[i].name = routes[i].path;
+    a->metrics.routes[ROUTE_COUNT].name = "other";
+    server = http_start(a->settings->host, a->settings->port, &service, &port, message);
+    if (server == NULL) return refuse_start(message);
+    log_listening(a, port);
+    wait_for_stop(a, signals);
+    atomic_store(&a->stopping, true);
+    http_stop(server);
+    return 0;
+}
+
+static int run(const settings *s, hedge_policy *policy, const sigset_t *signals)
+{
+    static app a; /* metrics alone are kilobytes */
+    int code;
+
+    a.settings = s;
+    a.started_ns = clock_steady_ns();
+    code = start_parts(&a, policy);
+    if (code == 0) code = serve(&a, signals);
+    feed_redis_free(a.redis);
+    policy_watch_free(a.watch);
+    if (a.journal != NULL) record_stop(&a);
+    journal_close(a.journal);
+    live_free(a.live);
+    if (code == 0) LOG(LOG_INFO, "stopped", LOG_NUMBER("uptime_s", (double)(clock_steady_ns() - a.started_ns) / NS_PER_S));
+    return code;
+}
+
+/* Every thread inherits the mask, so that only main sees these signals. */
+static void block_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+    const bool check = argc == 2 && strcmp(argv[1], "--check") == 0;
+    hedge_error error = HEDGE_INIT(hedge_error);
+    char message[SETTINGS_MESSAGE_MAX];
+    hedge_policy *policy;
+    sigset_t signals;
+    settings s;
+
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        printf("%s%s", help, settings_help());
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("hedged %s\n", hedge_version());
+        return 0;
+    }
+    if (argc > 1 && !check) {
+        fprintf(stderr, "hedged: unknown argument %s\n%s", argv[1], help);
+        return 2;
+    }
+    if (hedge_abi_version() != HEDGE_ABI_VERSION)
+        return refuse_start("libhedge.so is of another ABI than this daemon");
+    if (!settings_read(&s, message)) return refuse_start(message);
+    if (hedge_policy_load_with(s.policy_path, &s.overrides, &error, &policy) != HEDGE_OK)
+        return refuse_policy(&s, &error);
+    if (check) {
+        printf("good: %s, policy %s\n", s.policy_path, hedge_policy_hash_hex(policy));
+        hedge_policy_free(policy);
+        return 0;
+    }
+    block_signals(&signals);
+    return run(&s, policy, &signals);
+}

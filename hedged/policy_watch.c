@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT
+ * policy_watch: keeps the live policy in step with its files.
+ *
+ * Folders are watched, not files: an editor renames a new file over the old
+ * one, and a Kubernetes ConfigMap swaps a symbolic link beside it. */
+#include "policy_watch.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define SETTLE_MS 50 /* changes that come together are looked at together */
+
+struct policy_watch {
+    const settings *settings;
+    live *live;
+    journal *journal;
+    pthread_mutex_t lock; /* one reload at a time; around the state */
+    policy_watch_state state;
+    int stop_fd;
+    pthread_t thread;
+};
+
+/* ---- reloading -------------------------------------------------------------- */
+
+static void fill_record(hedge_record *record, int32_t kind, const hedge_policy *policy,
+                        const char *note)
+{
+    *record = (hedge_record)HEDGE_INIT(hedge_record);
+    record->kind = kind;
+    record->ts_ns = clock_wall_ns();
+    hedge_policy_hash(policy, record->policy_hash);
+    snprintf(record->build, sizeof(record->build), "%s", hedge_version());
+    snprintf(record->note, sizeof(record->note), "%s", note);
+}
+
+/* The same fault is told once, however often the file is looked at. */
+static void refuse(policy_watch *w, const char *cause, const hedge_policy *old,
+                   const hedge_error *error)
+{
+    const hedge_error *before = &w->state.error;
+    hedge_record record;
+    char note[256];
+
+    w->state.refusals++;
+    if (!w->state.ok && before->line == error->line && strcmp(before->file, error->file) == 0 &&
+        strcmp(before->message, error->message) == 0)
+        return;
+    w->state.ok = false;
+    w->state.error = *error;
+    LOG(LOG_ERROR, "policy_refused", LOG_TEXT("cause", cause), LOG_TEXT("file", error->file),
+        LOG_NUMBER("line", error->line), LOG_TEXT("field", error->field),
+        LOG_TEXT("message", error->message), LOG_TEXT("live", hedge_policy_hash_hex(old)));
+    snprintf(note, sizeof(note), "%s: %.120s:%d: %.90s", cause, error->file, error->line,
+             error->message);
+    fill_record(&record, HEDGE_RECORD_POLICY_REFUSED, old, note);
+    if (journal_append(w->journal, &record, 1) != JOURNAL_OK)
+        LOG(LOG_ERROR, "journal_refused", LOG_TEXT("record", "policy_refused"));
+}
+
+/* Journal first: no decision may name a policy that the journal does not hold. */
+static bool go_live(policy_watch *w, const char *cause, hedge_policy *policy, hedge_error *error)
+{
+    hedge_record record;
+    char hash[65];
+
+    snprintf(hash, sizeof(hash), "%s", hedge_policy_hash_hex(policy));
+    fill_record(&record, HEDGE_RECORD_POLICY, policy, cause);
+    if (journal_append_policy(w->journal, &record, hedge_policy_text(policy, NULL)) != JOURNAL_OK) {
+        hedge_policy_free(policy);
+        snprintf(error->message, sizeof(error->message), "the journal cannot be written");
+        return false;
+    }
+    if (!live_swap(w->live, policy)) {
+        snprintf(error->message, sizeof(error->message),
+                 "out of memory, or more than %d assets since the start", HEDGE_ASSETS_MAX);
+        return false;
+    }
+    LOG(LOG_INFO, "policy_live", LOG_TEXT("cause", cause), LOG_TEXT("policy", hash));
+    return true;
+}
+
+static void reload(policy_watch *w, const char *cause, policy_reload *out)
+{
+    live_policy *now = live_acquire(w->live);
+    hedge_policy *next;
+
+    snprintf(out->previous, sizeof(out->previous), "%s", hedge_policy_hash_hex(now->policy));
+    snprintf(out->hash, sizeof(out->hash), "%s", out->previous);
+    out->ok = hedge_policy_load_with(w->settings->policy_path, &w->settings->overrides, &out->error,
+                                     &next) == HEDGE_OK;
+    if (out->ok && strcmp(hedge_policy_hash_hex(next), out->previous) != 0) {
+        snprintf(out->hash, sizeof(out->hash), "%s", hedge_policy_hash_hex(next));
+        out->ok = out->changed = go_live(w, cause, next, &out->error);
+    } else if (out->ok) {
+        hedge_policy_free(next);
+    }
+    if (out->ok) {
+        w->state.loads++;
+        if (!w->state.ok) LOG(LOG_INFO, "policy_healed", LOG_TEXT("policy", out->hash));
+        w->state.ok = true;
+    } else {
+        snprintf(out->hash, sizeof(out->hash), "%s", out->previous);
+        refuse(w, cause, now->policy, &out->error);
+    }
+    live_release(now);
+}
+
+void policy_watch_reload(policy_watch *w, const char *cause, policy_reload *out)
+{
+    *out = (policy_reload){.error = HEDGE_INIT(hedge_error)};
+    pthread_mutex_lock(&w->lock);
+    reload(w, cause, out);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void policy_watch_read_state(policy_watch *w, policy_watch_state *out)
+{
+    pthread_mutex_lock(&w->lock);
+    *out = w->state;
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- watching --------------------------------------------------------------- */
+
+static void watch_folder_of(int fd, const char *path)
+{
+    const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
+                          IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+    char folder[PATH_MAX];
+    char *slash;
+
+    if (snprintf(folder, sizeof(folder), "%s", path) >= (int)sizeof(folder)) return;
+    slash = strrchr(folder, '/');
+    if (slash == NULL)
+        strcpy(folder, ".");
+    else
+        slash[slash == folder ? 1 : 0] = '\0';
+    if (inotify_add_watch(fd, folder, mask) < 0)
+        LOG(LOG_WARN, "policy_watch_failed", LOG_TEXT("folder", folder),
+            LOG_TEXT("message", strerror(errno)));
+}
+
+/* The folder that a file is named in and, where that is a link, the one that
+ * it lies in. */
+static void watch_file(int fd, const char *path)
+{
+    char *real = realpath(path, NULL);
+
+    watch_folder_of(fd, path);
+    if (real != NULL) watch_folder_of(fd, real);
+    free(real);
+}
+
+/* A new set of watches, since a reload may name other files. -1: none. */
+static int watch_files(policy_watch *w)
+{
+    const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    live_policy *now;
+
+    if (fd < 0) {
+        LOG(LOG_WARN, "policy_watch_failed", LOG_TEXT("message", strerror(errno)),
+            LOG_TEXT("effect", "only SIGHUP and POST /curve/reload reload"));
+        return -1;
+    }
+    now = live_acquire(w->live);
+    watch_file(fd, w->settings->policy_path);
+    for (size_t i = 0; hedge_policy_file(now->policy, i) != NULL; i++)
+        watch_file(fd, hedge_policy_file(now->policy, i));
+    live_release(now);
+    return fd;
+}
+
+/* Waits until something has changed and come to rest. False: stop. */
+static bool wait_for_change(const policy_watch *w, int fd)
+{
+    struct pollfd fds[2] = {{.fd = w->stop_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    char events[4096];
+    int timeout = -1;
+
+    for (;;) {
+        const int n = poll(fds, fd >= 0 ? 2 : 1, timeout);
+
+        if (fds[0].revents != 0) return false;
+        if (n == 0) return true;
+        if (n < 0 && errno != EINTR) return false;
+        while (read(fd, events, sizeof(events)) > 0)
+            timeout = SETTLE_MS;
+    }
+}
+
+static void *watch_main(void *argument)
+{
+    policy_watch *w = argument;
+
+    for (;;) {
+        const int fd = watch_files(w);
+        policy_reload result;
+
+        /* Looks once more with the new watches in place: what changed before
+         * them would go unseen. */
+        policy_watch_reload(w, "file", &result);
+        const bool go_on = result.changed || wait_for_change(w, fd);
+        if (fd >= 0) close(fd);
+        if (!go_on) return NULL;
+    }
+}
+
+policy_watch *policy_watch_new(const settings *s, live *l, journal *j)
+{
+    policy_watch *w = calloc(1, sizeof(*w));
+
+    if (w == NULL) return NULL;
+    *w = (policy_watch){.settings = s, .live = l, .journal = j, .state = {.ok = true}};
+    w->state.error = (hedge_error)HEDGE_INIT(hedge_error);
+    pthread_mutex_init(&w->lock, NULL);
+    w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->stop_fd < 0 || pthread_create(&w->thread, NULL, watch_main, w) != 0) {
+        if (w->stop_fd >= 0) close(w->stop_fd);
+        free(w);
+        return NULL;
+    }
+    return w;
+}
+
+void policy_watch_free(policy_watch *w)
+{
+    if (w == NULL) return;
+    eventfd_write(w->stop_fd, 1);
+    pthread_join(w->thread, NULL);
+    close(w->stop_fd);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}

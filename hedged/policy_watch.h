@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * policy_watch: keeps the live policy in step with its files. */
+#ifndef HEDGED_POLICY_WATCH_H
+#define HEDGED_POLICY_WATCH_H
+
+#include "journal.h"
+#include "live.h"
+#include "settings.h"
+
+typedef struct policy_watch policy_watch;
+
+/* How a reload went. */
+typedef struct policy_reload {
+    bool ok;      /* the file is live, now or before */
+    bool changed; /* it went live just now */
+    char hash[65], previous[65];
+    hedge_error error; /* where !ok */
+} policy_reload;
+
+typedef struct policy_watch_state {
+    bool ok; /* the files say what is live */
+    hedge_error error;
+    uint64_t loads, refusals;
+} policy_watch_state;
+
+/* Starts to watch the files of the live policy. NULL: no memory or no thread. */
+policy_watch *policy_watch_new(const settings *s, live *l, journal *j);
+void policy_watch_free(policy_watch *w);
+
+/* Reads the files and, if they say something new, puts it into the journal and
+ * makes it live. Whatever is wrong with them, the old policy stays. `cause`
+ * (a literal: "file", "signal", "request") goes into log and journal. Any
+ * thread. */
+void policy_watch_reload(policy_watch *w, const char *cause, policy_reload *out);
+void policy_watch_read_state(policy_watch *w, policy_watch_state *out);
+
+#endif

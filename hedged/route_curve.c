@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ * route_curve: GET /curve and POST /curve/reload. */
+#include "app.h"
+
+#include "json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POINTS_MAX 10001
+
+static void write_pair(text *out, bool first, double score, double hedge)
+{
+    text_puts(out, first ? "[" : ",[");
+    text_json_double(out, score);
+    text_puts(out, ",");
+    text_json_double(out, hedge);
+    text_puts(out, "]");
+}
+
+static void write_curve(const live_policy *policy, int32_t asset, int points, text *out)
+{
+    const hedge_curve *curve = hedge_policy_curve(policy->policy, asset);
+    hedge_rules rules = HEDGE_INIT(hedge_rules);
+
+    hedge_policy_rules(policy->policy, asset, &rules);
+    text_puts(out, "{");
+    text_member_string(out, "asset", hedge_policy_asset_name(policy->policy, asset));
+    text_member_string(out, "policy", hedge_policy_hash_hex(policy->policy));
+    text_member_string(out, "method", hedge_method_name(hedge_curve_method(curve)));
+    text_member_double(out, "max_hedge_pct", rules.max_hedge_pct);
+    text_name(out, "knots");
+    text_puts(out, "[");
+    for (size_t i = 0; i < hedge_curve_knot_count(curve); i++) {
+        double score, hedge;
+
+        hedge_curve_knot(curve, i, &score, &hedge);
+        write_pair(out, i == 0, score, hedge);
+    }
+    text_puts(out, "]");
+    if (points > 0) {
+        text_name(out, "points");
+        text_puts(out, "[");
+        for (int i = 0; i < points; i++) {
+            const double score = (double)i / (points - 1);
+
+            write_pair(out, i == 0, score, hedge_curve_eval(curve, score));
+        }
+        text_puts(out, "]");
+    }
+    text_puts(out, "}");
+}
+
+/* `?points=`: 0 where it is not given. */
+static bool read_points(const http_request *request, int *out, problem *p)
+{
+    char value[16], *end;
+    const int found = http_query(request, "points", value, sizeof(value));
+    long n;
+
+    *out = 0;
+    if (found == 0) return true;
+    n = found > 0 ? strtol(value, &end, 10) : -1;
+    if (n < 2 || n > POINTS_MAX || *end != '\0' || value[0] < '0' || value[0] > '9')
+        return problem_set(p, 400, "bad_query", "points", "must be a whole number from 2 to %d",
+                           POINTS_MAX);
+    *out = (int)n;
+    return true;
+}
+
+static bool read_asset(const http_request *request, const live_policy *policy, int32_t *out,
+                       problem *p)
+{
+    char name[64];
+    const int found = http_query(request, "asset", name, sizeof(name));
+
+    *out = 0;
+    if (found == 0) return true;
+    *out = found > 0 ? hedge_policy_asset(policy->policy, name) : HEDGE_E_NOT_FOUND;
+    return *out >= 0 ||
+           problem_set(p, 404, "unknown_asset", "asset", "the policy does not name this asset");
+}
+
+void route_curve(void *context, const http_request *request, http_reply *reply)
+{
+    static const char *const names[] = {"asset", "points", NULL};
+    app *a = context;
+    live_policy *policy = live_acquire(a->live);
+    int32_t asset;
+    int points;
+    problem p;
+
+    if (http_query_known(request, names, &p) && read_points(request, &points, &p) &&
+        read_asset(request, policy, &asset, &p))
+        write_curve(policy, asset, points, &reply->body);
+    else
+        http_reply_problem(reply, &p);
+    live_release(policy);
+}
+
+void route_reload(void *context, const http_request *request, http_reply *reply)
+{
+    app *a = context;
+    policy_reload result;
+    problem p;
+
+    (void)request;
+    policy_watch_reload(a->watch, "request", &result);
+    if (result.ok) {
+        text_puts(&reply->body, "{");
+        text_member_string(&reply->body, "policy", result.hash);
+        text_member_string(&reply->body, "previous", result.previous);
+        text_member_bool(&reply->body, "changed", result.changed);
+        text_puts(&reply->body, "}");
+        return;
+    }
+    problem_set(&p, 422, "bad_policy", result.error.field, "%s; the old policy stays live",
+                result.error.message);
+    snprintf(p.file, sizeof(p.file), "%s", result.error.file);
+    p.line = result.error.line;
+    http_reply_problem(reply, &p);
+}

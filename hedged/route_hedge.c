@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT
+ * route_hedge: POST /hedge and POST /hedge/batch.
+ *
+ * A request becomes a record: what was asked, what the market said, what came
+ * out. The record is journalled, and the reply is written from it. */
+#include "app.h"
+
+#include "clock.h"
+#include "json.h"
+#include "log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_MAX 1000
+
+/* ---- asking --------------------------------------------------------------- */
+
+/* Reads one body. False: problem, and nothing to record. */
+static bool read_ask(const cJSON *object, const live_policy *policy, hedge_record *record,
+                     problem *p)
+{
+    static const char *const names[] = {"asset", "amount_usd", "override_score", NULL};
+    hedge_request *request = &record->request;
+    const char *asset;
+    bool override;
+
+    if (!json_check_members(object, names, p) || !json_string(object, "asset", &asset, p) ||
+        !json_number(object, "amount_usd", NULL, &request->amount_usd, p) ||
+        !json_number(object, "override_score", &override, &request->override_score, p))
+        return false;
+    if (strlen(asset) > HEDGE_ASSET_NAME_MAX || asset[0] == '\0')
+        return problem_set(p, 422, "bad_value", "asset", "a name has 1 to %d characters",
+                           HEDGE_ASSET_NAME_MAX);
+    strcpy(record->asset, asset); /* fits: checked above */
+    request->asset = hedge_policy_asset(policy->policy, asset);
+    request->flags = override ? HEDGE_REQUEST_OVERRIDE : 0;
+    return true;
+}
+
+static void start_record(hedge_record *record, const live_policy *policy)
+{
+    *record = (hedge_record)HEDGE_INIT(hedge_record);
+    record->kind = HEDGE_RECORD_DECISION;
+    record->request = (hedge_request)HEDGE_INIT(hedge_request);
+    record->decision = (hedge_decision)HEDGE_INIT(hedge_decision);
+    hedge_policy_hash(policy->policy, record->policy_hash);
+    snprintf(record->build, sizeof(record->build), "%s", hedge_version());
+}
+
+/* now_ns 0: this instant, read after the quote, so that a quote of this very
+ * moment is not from the future. */
+static void decide(app *a, const live_policy *policy, hedge_record *record, int64_t now_ns)
+{
+    record->quote = live_quote(a->live, policy, record->request.asset);
+    record->ts_ns = now_ns != 0 ? now_ns : clock_wall_ns();
+    /* The status is in the decision; every struct here is of this version. */
+    if (hedge_size(policy->policy, &record->request, &record->quote, record->ts_ns,
+                   &record->decision) == HEDGE_E_STRUCT_SIZE)
+        abort();
+}
+
+/* ---- answering -------------------------------------------------------------- */
+
+static void write_answer(const hedge_record *r, text *out)
+{
+    const hedge_decision *d = &r->decision;
+    char id[37];
+
+    hedge_record_id(r->writer, r->seq, id);
+    text_puts(out, "{");
+    text_member_double(out, "hedge_pct", d->hedge_pct);
+    text_member_double(out, "notional_usd", d->notional_usd);
+    text_member_double(out, "confidence", d->confidence);
+    text_member_string(out, "version", r->build);
+    text_member_int(out, "ts_ms", d->ts_ns / NS_PER_MS);
+    text_member_string(out, "decision_id", id);
+    text_member_string(out, "asset", r->asset);
+    text_member_double(out, "amount_usd", r->request.amount_usd);
+    text_member_double(out, "score", d->score);
+    text_member_double(out, "effective_score", d->effective_score);
+    text_member_double(out, "liquidity_weight", d->liquidity_weight);
+    text_name(out, "policy");
+    text_puts(out, "\"");
+    text_hex(out, r->policy_hash, sizeof(r->policy_hash));
+    text_puts(out, "\"");
+    text_member_flags(out, d->flags);
+    text_puts(out, "}");
+}
+
+/* 422: another request would do. 503: waiting would; not so for a halt, which
+ * lasts until somebody ends it. */
+static int http_status_of(int32_t trip)
+{
+    switch (trip) {
+    case HEDGE_TRIP_UNKNOWN_ASSET:
+    case HEDGE_TRIP_BAD_AMOUNT:
+    case HEDGE_TRIP_MAX_AMOUNT:
+    case HEDGE_TRIP_BAD_OVERRIDE:
+    case HEDGE_TRIP_EXTREME_SCORE:
+        return 422;
+    default:
+        return 503;
+    }
+}
+
+static const char *member_of(int32_t trip)
+{
+    switch (trip) {
+    case HEDGE_TRIP_UNKNOWN_ASSET:
+        return "asset";
+    case HEDGE_TRIP_BAD_AMOUNT:
+    case HEDGE_TRIP_MAX_AMOUNT:
+        return "amount_usd";
+    case HEDGE_TRIP_BAD_OVERRIDE:
+        return "override_score";
+    default:
+        return "";
+    }
+}
+
+static void rejection(const hedge_record *r, problem *p)
+{
+    const int32_t trip = r->decision.status;
+
+    problem_set(p, http_status_of(trip), hedge_status_name(trip), member_of(trip),
+                "%s: %s; keep the hedge you have", r->asset, hedge_status_text(trip));
+    p->breaker = p->code;
+    if (p->status == 503 && trip != HEDGE_TRIP_HALTED) p->retry_after_s = 1;
+    hedge_record_id(r->writer, r->seq, p->decision_id);
+}
+
+static void journal_problem(journal_result result, problem *p)
+{
+    switch (result) {
+    case JOURNAL_FULL:
+        problem_set(p, 503, "journal_full", NULL, "the journal's queue is full; nothing was decided");
+        break;
+    case JOURNAL_CLOSING:
+        problem_set(p, 503, "stopping", NULL, "the daemon is stopping");
+        break;
+    default:
+        problem_set(p, 503, "journal_failed", NULL,
+                    "the journal cannot be written, so nothing was decided; see the log");
+        break;
+    }
+    p->retry_after_s = 1;
+}
+
+/* After the journal took them: counts and, where asked for, logs. */
+static void announce(app *a, const hedge_record *records, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const hedge_record *r = &records[i];
+
+        metrics_decision(&a->metrics, &r->decision);
+        if (!a->settings->log_decisions) continue;
+        LOG(LOG_INFO, "decision", LOG_NUMBER("seq", r->seq), LOG_TEXT("asset", r->asset),
+            LOG_NUMBER("amount_usd", r->request.amount_usd),
+            LOG_TEXT("status", hedge_status_name(r->decision.status)),
+            LOG_NUMBER("hedge_pct", r->decision.hedge_pct),
+            LOG_NUMBER("confidence", r->decision.confidence));
+    }
+}
+
+/* ---- one ---------------------------------------------------------------------- */
+
+static bool size_one(app *a, const http_request *request, const live_policy *policy,
+                     http_reply *reply, problem *p)
+{
+    cJSON *object = json_read_object(request->body, request->body_size, p);
+    hedge_record record;
+    journal_result result;
+    bool ok;
+
+    if (object == NULL) return false;
+    start_record(&record, policy);
+    ok = read_ask(object, policy, &record, p);
+    cJSON_Delete(object);
+    if (!ok) return false;
+    decide(a, policy, &record, 0);
+    result = journal_append(a->journal, &record, 1);
+    if (result != JOURNAL_OK) {
+        journal_problem(result, p);
+        return false;
+    }
+    announce(a, &record, 1);
+    if (record.decision.status != HEDGE_OK) {
+        rejection(&record, p);
+        return false;
+    }
+    write_answer(&record, &reply->body);
+    return true;
+}
+
+void route_hedge(void *context, const http_request *request, http_reply *reply)
+{
+    app *a = context;
+    live_policy *policy = live_acquire(a->live);
+    problem p;
+
+    if (!size_one(a, request, policy, reply, &p)) http_reply_problem(reply, &p);
+    live_release(policy);
+}
+
+/* ---- a batch -------------------------------------------------------------------- */
+
+/* What became of each request of a batch: a record, or a problem before one. */
+typedef struct batch {
+    size_t n, recorded;
+    hedge_record *records; /* packed */
+    problem *problems;
+    size_t *record_of; /* index into records, SIZE_MAX: a problem */
+} batch;
+
+static void batch_free(batch *b)
+{
+    free(b->records);
+    free(b->problems);
+    free(b->record_of);
+}
+
+static bool batch_new(batch *b, size_t n)
+{
+    *b = (batch){.n = n,
+                 .records = malloc(n * sizeof(hedge_record)),
+                 .problems = malloc(n * sizeof(problem)),
+                 .record_of = malloc(n * sizeof(size_t))};
+    if (b->records != NULL && b->problems != NULL && b->record_of != NULL) return true;
+    batch_free(b);
+    return false;
+}
+
+static void batch_decide(app *a, const live_policy *policy, const cJSON *requests, batch *b)
+{
+    const int64_t now_ns = clock_wall_ns();
+    const cJSON *item = requests->child;
+
+    for (size_t i = 0; i < b->n; i++, item = item->next) {
+        hedge_record *record = &b->records[b->recorded];
+        bool ok = cJSON_IsObject(item);
+
+        if (!ok) problem_set(&b->problems[i], 422, "bad_value", "requests", "must be an object");
+        start_record(record, policy);
+        ok = ok && read_ask(item, policy, record, &b->problems[i]);
+        b->record_of[i] = ok ? b->recorded++ : SIZE_MAX;
+        if (ok) decide(a, policy, record, now_ns);
+    }
+}
+
+static void batch_write(batch *b, text *out)
+{
+    text_puts(out, "{\"decisions\":[");
+    for (size_t i = 0; i < b->n; i++) {
+        const hedge_record *r = b->record_of[i] != SIZE_MAX ? &b->records[b->record_of[i]] : NULL;
+
+        if (i > 0) text_puts(out, ",");
+        if (r != NULL && r->decision.status == HEDGE_OK) {
+            write_answer(r, out);
+            continue;
+        }
+        if (r != NULL) rejection(r, &b->problems[i]);
+        problem_write(&b->problems[i], out);
+    }
+    text_puts(out, "]}");
+}
+
+static bool size_batch(app *a, const cJSON *requests, const live_policy *policy, http_reply *reply,
+                       problem *p)
+{
+    const int n = cJSON_GetArraySize(requests);
+    journal_result result = JOURNAL_OK;
+    batch b;
+
+    if (!cJSON_IsArray(requests) || n < 1 || n > BATCH_MAX)
+        return problem_set(p, 422, "bad_value", "requests", "must be a list of 1 to %d requests",
+                           BATCH_MAX);
+    if (!batch_new(&b, (size_t)n))
+        return problem_set(p, 503, "out_of_memory", NULL, "no memory for the batch");
+    batch_decide(a, policy, requests, &b);
+    if (b.recorded > 0) result = journal_append(a->journal, b.records, b.recorded);
+    if (result == JOURNAL_OK) {
+        announce(a, b.records, b.recorded);
+        batch_write(&b, &reply->body);
+    } else {
+        journal_problem(result, p);
+    }
+    batch_free(&b);
+    return result == JOURNAL_OK;
+}
+
+void route_hedge_batch(void *context, const http_request *request, http_reply *reply)
+{
+    static const char *const names[] = {"requests", NULL};
+    app *a = context;
+    problem p;
+    cJSON *object = json_read_object(request->body, request->body_size, &p);
+    live_policy *policy = live_acquire(a->live);
+    bool ok = object != NULL && json_check_members(object, names, &p);
+
+    ok = ok && size_batch(a, cJSON_GetObjectItemCaseSensitive(object, "requests"), policy, reply, &p);
+    if (!ok) http_reply_problem(reply, &p);
+    live_release(policy);
+    cJSON_Delete(object);
+}

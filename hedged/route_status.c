@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ * route_status: GET /healthz, /readyz and /metrics. */
+#include "app.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void route_healthz(void *context, const http_request *request, http_reply *reply)
+{
+    (void)context, (void)request;
+    text_puts(&reply->body, "{\"status\":\"alive\"}");
+}
+
+/* ---- readiness ------------------------------------------------------------------ */
+
+/* What a request for asset i would get this instant: HEDGE_OK, or the trip. */
+static int32_t probe(app *a, const live_policy *policy, int32_t asset)
+{
+    hedge_request request = HEDGE_INIT(hedge_request);
+    hedge_decision decision = HEDGE_INIT(hedge_decision);
+    const hedge_quote quote = live_quote(a->live, policy, asset);
+
+    request.asset = asset;
+    return hedge_size(policy->policy, &request, &quote, clock_wall_ns(), &decision);
+}
+
+static void put_reason(text *out, const char *code, const char *asset, const char *detail)
+{
+    if (out->n > 1) text_puts(out, ",");
+    text_puts(out, "{");
+    text_member_string(out, "code", code);
+    if (asset != NULL) text_member_string(out, "asset", asset);
+    text_member_string(out, "detail", detail);
+    text_puts(out, "}");
+}
+
+/* Writes the assets' reasons; returns how many assets can be decided. */
+static size_t put_assets(app *a, text *out)
+{
+    live_policy *policy = live_acquire(a->live);
+    size_t able = 0;
+
+    for (size_t i = 0; i < hedge_policy_asset_count(policy->policy); i++) {
+        const int32_t code = probe(a, policy, (int32_t)i);
+
+        if (code == HEDGE_OK)
+            able++;
+        else
+            put_reason(out, hedge_status_name(code),
+                       hedge_policy_asset_name(policy->policy, (int32_t)i),
+                       hedge_status_text(code));
+    }
+    live_release(policy);
+    return able;
+}
+
+static void put_policy(app *a, text *out)
+{
+    policy_watch_state state;
+    char detail[640];
+
+    policy_watch_read_state(a->watch, &state);
+    if (state.ok) return;
+    snprintf(detail, sizeof(detail), "%s:%d: %s%s%s; the old policy stays live", state.error.file,
+             state.error.line, state.error.field, state.error.field[0] != '\0' ? ": " : "",
+             state.error.message);
+    put_reason(out, "policy_refused", NULL, detail);
+}
+
+static void put_redis(app *a, text *out)
+{
+    feed_redis_state state;
+
+    if (a->redis == NULL) return;
+    feed_redis_read_state(a->redis, &state);
+    if (!state.connected)
+        put_reason(out, "redis_disconnected", NULL, "no connection to HEDGE_REDIS_URL");
+}
+
+void route_readyz(void *context, const http_request *request, http_reply *reply)
+{
+    app *a = context;
+    journal_state state;
+    text reasons = {0};
+    size_t able;
+
+    (void)request;
+    journal_read_state(a->journal, &state);
+    text_puts(&reasons, "[");
+    if (state.failing) put_reason(&reasons, "journal_failed", NULL, state.fault);
+    put_policy(a, &reasons);
+    put_redis(a, &reasons);
+    able = put_assets(a, &reasons);
+    const bool ready = able > 0 && !state.failing && !reasons.failed;
+    const bool degraded = reasons.n > 1;
+
+    reply->status = ready ? 200 : 503;
+    if (!ready) reply->retry_after_s = 1;
+    text_puts(&reply->body, "{");
+    text_member_string(&reply->body, "status", !ready ? "unready" : degraded ? "degraded" : "ready");
+    text_name(&reply->body, "reasons");
+    if (!reasons.failed) text_put(&reply->body, reasons.bytes, reasons.n);
+    text_puts(&reply->body, "]");
+    text_name(&reply->body, "journal");
+    text_puts(&reply->body, "{");
+    text_member_int(&reply->body, "seq", (int64_t)state.head.seq);
+    text_name(&reply->body, "hash");
+    text_puts(&reply->body, "\"");
+    text_hex(&reply->body, state.head.hash, sizeof(state.head.hash));
+    text_puts(&reply->body, "\"}}");
+    text_free(&reasons);
+}
+
+/* ---- metrics ---------------------------------------------------------------------- */
+
+static void write_journal(app *a, text *out)
+{
+    journal_state s;
+
+    journal_read_state(a->journal, &s);
+    metrics_single(out, "hedge_journal_lost_total", "counter",
+                   "Records acknowledged and then not written. Must be 0.", (double)s.lost);
+    metrics_single(out, "hedge_journal_records_total", "counter",
+                   "Records written since the start.", (double)s.records);
+    metrics_single(out, "hedge_journal_commits_total", "counter", "Transactions committed.",
+                   (double)s.commits);
+    metrics_single(out, "hedge_journal_failures_total", "counter",
+                   "Transactions that the disk refused.", (double)s.failures);
+    metrics_single(out, "hedge_journal_refused_total", "counter",
+                   "Records refused because the queue was full.", (double)s.refused);
+    metrics_single(out, "hedge_journal_queued", "gauge", "Records waiting for their commit.",
+                   (double)s.queued);
+    metrics_single(out, "hedge_journal_ok", "gauge", "1: the last commit went well.",
+                   s.failing ? 0 : 1);
+    metrics_single(out, "hedge_journal_head_seq", "gauge", "The newest committed record.",
+                   (double)s.head.seq);
+}
+
+static void write_policy(app *a, text *out)
+{
+    live_policy *policy = live_acquire(a->live);
+    policy_watch_state s;
+    char labels[96];
+
+    policy_watch_read_state(a->watch, &s);
+    metrics_single(out, "hedge_policy_ok", "gauge",
+                   "1: the policy's files say what is live; 0: they are refused.", s.ok ? 1 : 0);
+    metrics_family(out, "hedge_policy_info", "gauge", "The live policy, by its hash.");
+    snprintf(labels, sizeof(labels), "policy=\"%s\"", hedge_policy_hash_hex(policy->policy));
+    metrics_sample(out, "hedge_policy_info", labels, 1);
+    metrics_family(out, "hedge_policy_reloads_total", "counter", "Looks at the policy's files.");
+    metrics_sample(out, "hedge_policy_reloads_total", "result=\"ok\"", (double)s.loads);
+    metrics_sample(out, "hedge_policy_reloads_total", "result=\"refused\"", (double)s.refusals);
+    live_release(policy);
+}
+
+static void write_ages(app *a, text *out)
+{
+    live_policy *policy = live_acquire(a->live);
+
+    metrics_family(out, "hedge_quote_age_seconds", "gauge",
+                   "Age of what is held of an asset; NaN where nothing has arrived.");
+    for (size_t i = 0; i < hedge_policy_asset_count(policy->policy); i++) {
+        const hedge_quote q = live_quote(a->live, policy, (int32_t)i);
+        const char *name = hedge_policy_asset_name(policy->policy, (int32_t)i);
+        const double now = (double)clock_wall_ns();
+        char labels[96];
+
+        snprintf(labels, sizeof(labels), "asset=\"%s\",input=\"score\"", name);
+        metrics_sample(out, "hedge_quote_age_seconds", labels,
+                       q.flags & HEDGE_QUOTE_SCORE ? (now - (double)q.score_ts_ns) / NS_PER_S
+                                                   : (double)NAN);
+        snprintf(labels, sizeof(labels), "asset=\"%s\",input=\"depth\"", name);
+        metrics_sample(out, "hedge_quote_age_seconds", labels,
+                       q.flags & HEDGE_QUOTE_DEPTH ? (now - (double)q.depth_ts_ns) / NS_PER_S
+                                                   : (double)NAN);
+    }
+    live_release(policy);
+}
+
+static void write_redis(app *a, text *out)
+{
+    static const char family[] = "hedge_redis_messages_total";
+    feed_redis_state s;
+
+    if (a->redis == NULL) return;
+    feed_redis_read_state(a->redis, &s);
+    metrics_single(out, "hedge_redis_connected", "gauge", "1: subscribed.", s.connected ? 1 : 0);
+    metrics_single(out, "hedge_redis_connects_total", "counter", "Connections that came up.",
+                   (double)s.connects);
+    metrics_single(out, "hedge_redis_losses_total", "counter", "Connections that were lost.",
+                   (double)s.losses);
+    metrics_family(out, family, "counter", "Scores from Redis by what became of them.");
+    metrics_sample(out, family, "result=\"applied\"", (double)s.applied);
+    metrics_sample(out, family, "result=\"older\"", (double)s.older);
+    metrics_sample(out, family, "result=\"malformed\"", (double)s.malformed);
+    metrics_sample(out, family, "result=\"unknown_asset\"", (double)s.unknown_asset);
+}
+
+/* Resident memory of the process, 0 where the kernel does not say. */
+static double resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    long total = 0, resident = 0;
+
+    if (file == NULL) return 0;
+    if (fscanf(file, "%ld %ld", &total, &resident) != 2) resident = 0;
+    fclose(file);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+void route_metrics(void *context, const http_request *request, http_reply *reply)
+{
+    app *a = context;
+    text *out = &reply->body;
+    char labels[128];
+
+    (void)request;
+    reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_family(out, "hedge_build_info", "gauge", "The build.");
+    snprintf(labels, sizeof(labels), "version=\"%s\"", hedge_version());
+    metrics_sample(out, "hedge_build_info", labels, 1);
+    metrics_single(out, "hedge_uptime_seconds", "gauge", "Since the start.",
+                   (double)(clock_steady_ns() - a->started_ns) / NS_PER_S);
+    metrics_single(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
+                   resident_bytes());
+    metrics_single(out, "hedge_log_suppressed_total", "counter",
+                   "Log lines held back by the bound on their rate.", (double)log_suppressed());
+    metrics_write(&a->metrics, out);
+    write_journal(a, out);
+    write_policy(a, out);
+    write_ages(a, out);
+    write_redis(a, out);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ * settings: what the environment asks of the daemon.
+ *
+ * A value that cannot be understood stops the start: a limit that an operator
+ * believes in must never be dropped without a word. */
+#include "settings.h"
+
+#include "log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+__attribute__((format(printf, 2, 3))) static bool refuse(char message[SETTINGS_MESSAGE_MAX],
+                                                         const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, SETTINGS_MESSAGE_MAX, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* NULL where it is not set, or empty. */
+static const char *value_of(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* ---- kinds of values -------------------------------------------------------- */
+
+static bool read_number(const char *name, double least, double most, double *out, bool *given,
+                        char message[SETTINGS_MESSAGE_MAX])
+{
+    const char *value = value_of(name);
+    char *end;
+
+    *given = value != NULL;
+    if (value == NULL) return true;
+    *out = strtod(value, &end);
+    if (*end != '\0' || strspn(value, "+-.0123456789eE") != strlen(value) || !(*out >= least) ||
+        !(*out <= most))
+        return refuse(message, "%s=%.100s: must be a number from %g to %g", name, value, least,
+                      most);
+    return true;
+}
+
+/* One of two words, or their aliases; the default where it is not set. */
+static bool read_choice(const char *name, const char *const words[2], bool *second,
+                        char message[SETTINGS_MESSAGE_MAX])
+{
+    const char *value = value_of(name);
+
+    if (value == NULL) return true;
+    if (strcmp(value, words[0]) != 0 && strcmp(value, words[1]) != 0)
+        return refuse(message, "%s=%.100s: must be %s or %s", name, value, words[0], words[1]);
+    *second = strcmp(value, words[1]) == 0;
+    return true;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+/* Copies n bytes of a URL, %XX decoded. */
+static bool decode(const char *from, size_t n, char *out, size_t capacity)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        char c = from[i];
+
+        if (c == '%') {
+            if (i + 2 >= n || hex_digit(from[i + 1]) < 0 || hex_digit(from[i + 2]) < 0) return false;
+            c = (char)(hex_digit(from[i + 1]) * 16 + hex_digit(from[i + 2]));
+            i += 2;
+        }
+        if (c == '\0' || at + 1 >= capacity) return false;
+        out[at++] = c;
+    }
+    out[at] = '\0';
+    return true;
+}
+
+static bool read_whole_number(const char *text, long least, long most, long *out)
+{
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9') return false;
+    errno = 0;
+    *out = strtol(text, &end, 10);
+    return *end == '\0' && errno == 0 && *out >= least && *out <= most;
+}
+
+/* [user]:password@ in front of the host. */
+static bool read_credentials(const char *from, size_t n, settings_redis *redis)
+{
+    const char *colon = memchr(from, ':', n);
+    const size_t user = colon != NULL ? (size_t)(colon - from) : n;
+
+    if (colon == NULL) return false;
+    if (!decode(from, user, redis->user, sizeof(redis->user))) return false;
+    return decode(colon + 1, n - user - 1, redis->password, sizeof(redis->password));
+}
+
+/* host[:port] or [v6]:port */
+static bool read_host(const char *from, size_t n, settings_redis *redis)
+{
+    char text[300], *port;
+    long number = 6379;
+
+    if (!decode(from, n, text, sizeof(text)) || text[0] == '\0') return false;
+    if (text[0] == '[') {
+        char *close = strchr(text, ']');
+
+        if (close == NULL || (close[1] != '\0' && close[1] != ':')) return false;
+        port = close[1] == ':' ? close + 2 : NULL;
+        *close = '\0';
+        memmove(text, text + 1, strlen(text));
+    } else {
+        port = strchr(text, ':');
+        if (port != NULL) *port++ = '\0';
+    }
+    if (port != NULL && !read_whole_number(port, 1, 65535, &number)) return false;
+    if (text[0] == '\0' || strlen(text) >= sizeof(redis->host)) return false;
+    strcpy(redis->host, text); /* fits: checked above */
+    redis->port = (uint16_t)number;
+    return true;
+}
+
+/* The URL is not repeated in messages: it may hold a password. */
+static bool read_redis(settings_redis *redis, char message[SETTINGS_MESSAGE_MAX])
+{
+    static const char form[] =
+        "HEDGE_REDIS_URL: must be redis://[[user]:password@]host[:port][/database]";
+    const char *url = value_of("HEDGE_REDIS_URL"), *slash, *at, *host;
+    long database = 0;
+
+    *redis = (settings_redis){0};
+    if (url == NULL) return true;
+    if (strncmp(url, "rediss://", 9) == 0)
+        return refuse(message, "HEDGE_REDIS_URL: rediss:// (TLS) is not supported by this version; "
+                               "use redis:// through a local TLS tunnel");
+    if (strncmp(url, "redis://", 8) != 0) return refuse(message, "%s", form);
+    url += 8;
+    slash = strchr(url, '/');
+    if (slash == NULL) slash = url + strlen(url);
+    at = memrchr(url, '@', (size_t)(slash - url));
+    host = at != NULL ? at + 1 : url;
+    if (at != NULL && !read_credentials(url, (size_t)(at - url), redis))
+        return refuse(message, "%s", form);
+    if (!read_host(host, (size_t)(slash - host), redis)) return refuse(message, "%s", form);
+    if (slash[0] == '/' && slash[1] != '\0' &&
+        !read_whole_number(slash + 1, 0, 1000000, &database))
+        return refuse(message, "%s", form);
+    redis->database = (int32_t)database;
+    redis->on = true;
+    return true;
+}
+
+/* ---- the groups -------------------------------------------------------------- */
+
+static bool read_address(settings *s, char message[SETTINGS_MESSAGE_MAX])
+{
+    const char *host = value_of("HEDGE_API_HOST"), *port = value_of("HEDGE_API_PORT");
+    const char *environment = value_of("HEDGE_ENV");
+    struct in_addr address;
+    long number = 8000;
+
+    if (host == NULL) host = "127.0.0.1";
+    if (inet_pton(AF_INET, host, &address) != 1)
+        return refuse(message, "HEDGE_API_HOST=%.100s: must be an IPv4 address", host);
+    if (port != NULL && !read_whole_number(port, 0, 65535, &number))
+        return refuse(message, "HEDGE_API_PORT=%.100s: must be a whole number from 0 (any free one) "
+                               "to 65535", port);
+    snprintf(s->host, sizeof(s->host), "%s", host);
+    s->port = (uint16_t)number;
+    if (environment != NULL && strcmp(environment, "dev") != 0 && strcmp(environment, "prod") != 0)
+        return refuse(message, "HEDGE_ENV=%.100s: must be dev or prod", environment);
+    if (environment != NULL && strcmp(environment, "prod") == 0)
+        return refuse(message, "HEDGE_ENV=prod: callers must then show a token, and this version has "
+                               "no keys to check one with; use HEDGE_ENV=dev on a loopback address");
+    if (ntohl(address.s_addr) >> 24 != 127)
+        return refuse(message, "HEDGE_API_HOST=%s: off loopback callers must show a token, and this "
+                               "version has no keys to check one with; use 127.0.0.1", host);
+    return true;
+}
+
+static bool read_policy(settings *s, char message[SETTINGS_MESSAGE_MAX])
+{
+    hedge_policy_overrides *o = &s->overrides;
+    double seconds = 0.0;
+    bool given;
+
+    *o = (hedge_policy_overrides)HEDGE_INIT(hedge_policy_overrides);
+    s->policy_path = value_of("HEDGE_POLICY");
+    if (s->policy_path == NULL)
+        s->policy_path = access("configs/policy.yaml", R_OK) == 0 ? "configs/policy.yaml"
+                                                                  : HEDGED_DEFAULT_POLICY;
+    o->knots_path = value_of("HEDGE_SPLINE_KNOTS");
+    if (o->knots_path != NULL) o->set |= HEDGE_SET_KNOTS;
+    if (!read_number("HEDGE_MAX_HEDGE_PCT", 0.0, 1.0, &o->max_hedge_pct, &given, message))
+        return false;
+    if (given) o->set |= HEDGE_SET_MAX_HEDGE_PCT;
+    if (!read_number("HEDGE_STALE_SCORE_S", 0.001, 86400.0, &seconds, &given, message)) return false;
+    if (given) o->set |= HEDGE_SET_STALE_SCORE;
+    o->stale_score_ms = seconds * 1000.0;
+    return true;
+}
+
+static bool read_journal(settings *s, char message[SETTINGS_MESSAGE_MAX])
+{
+    static const char *const durability[2] = {"commit", "async"};
+    static const char *const off_on[2] = {"0", "1"};
+
+    s->journal_path = value_of("HEDGE_JOURNAL");
+    if (s->journal_path == NULL) s->journal_path = "hedge-journal.db";
+    return read_choice("HEDGE_DURABILITY", durability, &s->async, message) &&
+           read_choice("HEDGE_LOG_DECISIONS", off_on, &s->log_decisions, message);
+}
+
+/* A variable that is set and has no effect would be believed to have one: what
+ * a later version will know is refused. Anything else beginning with HEDGE_
+ * may be another program's (Kubernetes makes such names for services), so it
+ * is only warned of, for the sake of typing errors. */
+static bool refuse_unsupported(char message[SETTINGS_MESSAGE_MAX])
+{
+    static const char *const known[] = {
+        "HEDGE_ENV",        "HEDGE_API_HOST",      "HEDGE_API_PORT",      "HEDGE_POLICY",
+        "HEDGE_SPLINE_KNOTS", "HEDGE_MAX_HEDGE_PCT", "HEDGE_STALE_SCORE_S", "HEDGE_JOURNAL",
+        "HEDGE_DURABILITY", "HEDGE_LOG_DECISIONS", "HEDGE_REDIS_URL"};
+    static const char *const later[] = {"HEDGE_CLICKHOUSE_", "HEDGE_DB_", "HEDGE_JWT_", "HEDGE_TLS_",
+                                        "HEDGE_SHADOW_"};
+
+    for (char **entry = environ; *entry != NULL; entry++) {
+        const size_t n = strcspn(*entry, "=");
+        const char *value = *entry + n + ((*entry)[n] == '=' ? 1 : 0);
+        bool found = false;
+        char name[128];
+
+        if (strncmp(*entry, "HEDGE_", 6) != 0 || value[0] == '\0') continue;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+            found |= strlen(known[i]) == n && strncmp(*entry, known[i], n) == 0;
+        if (found) continue;
+        for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+            if (strncmp(*entry, later[i], strlen(later[i])) == 0)
+                return refuse(message, "%.*s: not supported by this version; unset it", (int)n,
+                              *entry);
+        snprintf(name, sizeof(name), "%.*s", (int)n, *entry);
+        LOG(LOG_WARN, "unknown_setting", LOG_TEXT("name", name));
+    }
+    return true;
+}
+
+bool settings_read(settings *s, char message[SETTINGS_MESSAGE_MAX])
+{
+    *s = (settings){0};
+    return refuse_unsupported(message) && read_address(s, message) && read_policy(s, message) &&
+           read_journal(s, message) && read_redis(&s->redis, message);
+}
+
+const char *settings_help(void)
+{
+    return "  HEDGE_ENV            dev (default); prod asks for tokens, which this version lacks\n"
+           "  HEDGE_API_HOST       127.0.0.1   a loopback address\n"
+           "  HEDGE_API_PORT       8000        0: any free port, see the log\n"
+           "  HEDGE_POLICY         configs/policy.yaml, else " HEDGED_DEFAULT_POLICY "\n"
+           "  HEDGE_SPLINE_KNOTS   a list of knots in place of every curve's\n"
+           "  HEDGE_MAX_HEDGE_PCT  0 to 1, in place of every asset's\n"
+           "  HEDGE_STALE_SCORE_S  seconds, in place of every asset's\n"
+           "  HEDGE_JOURNAL        hedge-journal.db\n"
+           "  HEDGE_DURABILITY     commit (default: on disk before the reply), async\n"
+           "  HEDGE_LOG_DECISIONS  0 (default), 1\n"
+           "  HEDGE_REDIS_URL      redis://[[user]:password@]host[:port][/database]; empty: off\n";
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ * settings: what the environment asks of the daemon. */
+#ifndef HEDGED_SETTINGS_H
+#define HEDGED_SETTINGS_H
+
+#include <hedge/hedge.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SETTINGS_MESSAGE_MAX 400
+
+/* A Redis server out of HEDGE_REDIS_URL. */
+typedef struct settings_redis {
+    bool on;
+    char host[256];
+    uint16_t port;
+    char user[128], password[256]; /* "": none */
+    int32_t database;
+} settings_redis;
+
+typedef struct settings {
+    const char *policy_path;
+    hedge_policy_overrides overrides;
+    const char *journal_path;
+    bool async;
+    bool log_decisions;
+    char host[64];
+    uint16_t port;
+    settings_redis redis;
+} settings;
+
+/* Reads every HEDGE_ variable. False: message names the one at fault and what
+ * it may be. Texts point into the environment. */
+bool settings_read(settings *s, char message[SETTINGS_MESSAGE_MAX]);
+
+/* The variables with their defaults, for --help. */
+const char *settings_help(void);
+
+#endif

@@ -1,0 +1,874 @@
+# SPDX-License-Identifier: MIT
+"""The command-line tool `hedge`: each command's answers, refusals, help and exit codes.
+
+HEDGE_CLI names the program; without it HEDGE_BUILD_DIR/examples/hedge is tested. Journals are
+made here, from docs/journal.md alone.
+"""
+import ctypes
+import hashlib
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("HEDGE_BUILD_DIR", os.path.join(ROOT, "build", "release"))
+CLI = os.path.abspath(os.environ.get("HEDGE_CLI", os.path.join(BUILD, "examples", "hedge")))
+LIBRARY = os.environ.get("HEDGE_LIBRARY", os.path.join(BUILD, "libhedge", "libhedge.so"))
+POLICY = os.path.join(ROOT, "configs", "policy.yaml")
+COMMANDS = ("eval", "size", "check", "plot", "verify")
+FINE, BAD_DATA, USAGE, TRIP = 0, 1, 2, 3
+SVG = "{http://www.w3.org/2000/svg}"
+
+LINE = "curve: {method: linear, knots: [[0, 0], [1, 1]]}\n"
+TWO_CURVES = """\
+curve: {method: linear, knots: [[0, 0], [1, 1]]}
+assets: {BTC: {}, ETH: {curve: {method: steffen, knots: [[0, 0.1], [0.5, 0.2], [1, 0.9]]}}}
+"""
+
+
+WRONG = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+void hedge_curve_eval_n(const void *curve, const double *score, double *hedge, size_t n);
+void hedge_curve_eval_n(const void *curve, const double *score, double *hedge, size_t n)
+{
+    const double at = atof(getenv("WRONG_AT")) / 1073741824.0;
+    void (*real)(const void *, const double *, double *, size_t) = dlsym(RTLD_NEXT, __func__);
+
+    real(curve, score, hedge, n);
+    for (size_t i = 0; n > 1 && i < n; i++)
+        if (score[i] == at) hedge[i] = atof(getenv("WRONG_TO"));
+}
+"""
+
+
+def hedge(*arguments, stdin="", folder=ROOT, **variables):
+    """(exit code, stdout, stderr) of one run, in a plain environment."""
+    keep = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+    environment = {name: os.environ[name] for name in keep if name in os.environ}
+    environment.update({"LC_ALL": "C.UTF-8", "TERM": "xterm"}, **variables)
+    done = subprocess.run([CLI, *map(str, arguments)], input=stdin, capture_output=True, text=True,
+                          cwd=folder, env=environment, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+def strict_json(text):
+    """One JSON object, without NaN or Infinity."""
+    def refuse(word):
+        raise ValueError(f"{word} is not JSON")
+    return json.loads(text, parse_constant=refuse)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def file(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as f:
+            f.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def run_ok(self, *arguments, **more):
+        code, out, err = hedge(*arguments, **more)
+        self.assertEqual(code, FINE, f"{arguments}: {out} {err}")
+        return out
+
+    def refused(self, expected, words, *arguments, **more):
+        """The run ends with this code and its stderr holds the words; gives stdout."""
+        code, out, err = hedge(*arguments, **more)
+        self.assertEqual(code, expected, f"{arguments}: {out} {err}")
+        self.assertRegex(err, words, f"{arguments}")
+        return out
+
+
+class Program(Case):
+    def test_help_begins_with_an_example(self):
+        for words in ([], *([c] for c in COMMANDS)):
+            out = self.run_ok(*words, "--help")
+            lines = out.splitlines()
+            self.assertEqual(lines[0], "Example:", words)
+            self.assertRegex(lines[1], r"^  hedge \w+", words)
+            self.assertIn("Exit codes:", out, words)
+            self.assertLessEqual(max(map(len, lines)), 90, words)
+
+    def test_help_names_every_command_and_option(self):
+        out = self.run_ok("--help")
+        for command in COMMANDS:
+            self.assertRegex(out, rf"(?m)^  {command} +\w")
+        for command, options in {"eval": "policy asset inverse slope keep-going json",
+                                 "size": "policy asset amount score confidence depth override "
+                                         "previous-score age-ms depth-age-ms json",
+                                 "check": "quick threads json",
+                                 "plot": "policy asset svg width height ascii",
+                                 "verify": "head json"}.items():
+            out = self.run_ok(command, "--help")
+            for option in options.split():
+                self.assertRegex(out, rf"(?m)^  --{option}\b", command)
+
+    def test_version(self):
+        self.assertRegex(self.run_ok("--version"), r"^hedge \d+\.\d+\.\d+\+\S+\n$")
+
+    def test_no_command_is_wrong_usage(self):
+        self.refused(USAGE, "Usage: hedge COMMAND")
+
+    def test_a_mistyped_command_is_suggested(self):
+        self.refused(USAGE, "unknown command 'vrify'; did you mean 'verify'", "vrify")
+        self.refused(USAGE, "unknown command 'siez'; did you mean 'size'", "siez")
+        self.refused(USAGE, "unknown option '--verison'; did you mean '--version'", "--verison")
+        code, _, err = hedge("frobnicate")
+        self.assertEqual(code, USAGE)
+        self.assertNotIn("did you mean", err)
+
+    def test_a_mistyped_option_is_suggested(self):
+        for command, given, meant in (("eval", "--invrese", "inverse"),
+                                      ("size", "--amuont", "amount"),
+                                      ("check", "--thread", "threads"),
+                                      ("plot", "--heigth", "height"),
+                                      ("verify", "--haed", "head"), ("eval", "-json", "json")):
+            self.refused(USAGE, f"unknown option '{given}'; did you mean '--{meant}'", command,
+                         given)
+
+    def test_options_are_read_strictly(self):
+        self.refused(USAGE, "--asset is given twice", "eval", "--asset", "BTC", "--asset", "ETH")
+        self.refused(USAGE, "--asset needs a value", "eval", "--asset")
+        self.refused(USAGE, "--asset needs a value", "eval", "--asset", "--json")
+        self.refused(USAGE, "--json takes no value", "eval", "--json=1")
+        for command in ("size", "plot"):
+            self.refused(USAGE, "unexpected argument 'more'", command, "more")
+        self.refused(USAGE, "unexpected argument 'b'", "check", "a", "b")
+        self.assertEqual(self.run_ok("eval", "--asset=ETH", "--", "-1"), "0.05\n")
+
+    def test_a_full_disk_is_not_success(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([CLI, "--help"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("cannot write", done.stderr)
+
+
+class Policy(Case):
+    """Which policy is used."""
+
+    def test_the_order_of_places(self):
+        one = self.file("one.yaml", "[{score: 0, hedge: 0.25}, {score: 1, hedge: 0.25}]")
+        two = self.file("two.yaml", "[{score: 0, hedge: 0.5}, {score: 1, hedge: 0.5}]")
+        self.assertEqual(self.run_ok("eval", "1"), "1\n")
+        self.assertEqual(self.run_ok("eval", "1", HEDGE_POLICY=one), "0.25\n")
+        self.assertEqual(self.run_ok("eval", "--policy", two, "1", HEDGE_POLICY=one), "0.5\n")
+
+    def test_none_is_found(self):
+        self.refused(USAGE, r"(?s)configs/policy\.yaml.*HEDGE_POLICY", "eval", "1",
+                     folder=self.folder)
+        self.refused(USAGE, r"\$HEDGE_POLICY: /no/where does not exist", "eval", "1",
+                     HEDGE_POLICY="/no/where")
+        self.refused(USAGE, "/no/such does not exist", "eval", "--policy", "/no/such", "1")
+
+    def test_a_bad_one_names_its_line(self):
+        bad = self.file("bad.yaml", "curve: {method: pchip,\n  knots: [[0, 0.5], [1, 0.4]]}\n")
+        for command in (("eval", "1", "--policy", bad), ("plot", "--policy", bad), ("check", bad),
+                        ("size", "--policy", bad, "--asset", "BTC", "--amount", "1", "--score", "1",
+                         "--depth", "1")):
+            self.refused(BAD_DATA, rf"^{re.escape(bad)}:2: \S+: \S", *command)
+
+    def test_assets_with_different_curves_must_be_chosen(self):
+        path = self.file("two.yaml", TWO_CURVES)
+        self.refused(USAGE, "BTC and ETH have different curves", "eval", "--policy", path, "0.5")
+        self.assertEqual(self.run_ok("eval", "--policy", path, "--asset", "ETH", "0.5"), "0.2\n")
+        self.refused(USAGE, "no asset 'ETX'; did you mean 'ETH'", "eval", "--policy", path,
+                     "--asset", "ETX", "0.5")
+
+
+class Eval(Case):
+    def test_knots_are_exact(self):
+        self.assertEqual(self.run_ok("eval", "0", "0.3", "0.7", "1"), "0.05\n0.25\n0.75\n1\n")
+
+    def test_scores_outside_and_not_a_number(self):
+        self.assertEqual(self.run_ok("eval", "-7", "1e9", "inf", "-inf", "nan"),
+                         "0.05\n1\n1\n0.05\nnan\n")
+
+    def test_numbers_read_back_and_are_short(self):
+        scores = [i / 997 for i in range(998)]
+        lines = self.run_ok("eval", *map(repr, scores)).split()
+        values = [v["hedge"] for v in strict_json(
+            self.run_ok("eval", "--json", *map(repr, scores)))["points"]]
+        self.assertEqual([float(line) for line in lines], values)
+        self.assertEqual(values, sorted(values))
+        for line, value in zip(lines, values):
+            self.assertEqual(line, min((f"%.{n}g" % value for n in (15, 16, 17)
+                                        if float(f"%.{n}g" % value) == value), key=len))
+
+    def test_a_stream_equals_arguments(self):
+        scores = [repr(i / 20000) for i in range(20001)]
+        out = self.run_ok("eval", stdin="\n".join(scores))
+        self.assertEqual(len(out.splitlines()), 20001)
+        self.assertEqual(out.splitlines()[::500], self.run_ok("eval", *scores[::500]).splitlines())
+        self.assertEqual(self.run_ok("eval", stdin=" 0.3\r\n0.7\t\n"), "0.25\n0.75\n")
+        self.assertEqual(self.run_ok("eval", stdin=""), "")
+
+    def test_a_stream_answers_without_waiting_for_its_end(self):
+        with subprocess.Popen([CLI, "eval", "--policy", POLICY], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as p:
+            for score, expected in ((b"0.3\n", b"0.25\n"), (b"0.7\n", b"0.75\n")):
+                p.stdin.write(score)
+                p.stdin.flush()
+                self.assertEqual(p.stdout.readline(), expected)
+            p.stdin.close()
+            self.assertEqual(p.wait(10), FINE)
+
+    def test_a_line_that_is_no_number(self):
+        for bad in ("foo", "", "0.5 0.6", "0.5x", "1e999", "0,5", "0.5\0"):
+            out = self.refused(BAD_DATA, "line 2: '.*' is not a number", "eval",
+                               stdin=f"0.3\n{bad}\n0.7\n")
+            self.assertEqual(out, "0.25\n", repr(bad))
+            self.assertEqual(self.refused(BAD_DATA, "line 2", "eval", "--json",
+                                          stdin=f"0.3\n{bad}\n0.7\n"), "")
+        out = self.refused(BAD_DATA, "(?s)line 1:.*line 3:", "eval", "--keep-going",
+                           stdin="a\n0.3\nb\n0.7")
+        self.assertEqual(out, "nan\n0.25\nnan\n0.75\n")
+        self.refused(USAGE, "'foo' is not a number", "eval", "0.5", "foo")
+        self.refused(USAGE, "cannot read standard input", "eval", stdin="1" * 70000)
+
+    def test_inverse(self):
+        hedges = ["0.05", "0.25", "0.5", "0.750001", "1"]
+        scores = [float(s) for s in self.run_ok("eval", "--inverse", *hedges).split()]
+        step = 2.0 ** -30
+        for hedge_text, score in zip(hedges, scores):
+            at, below = map(float, self.run_ok("eval", repr(score), repr(score - step)).split())
+            self.assertGreaterEqual(at, float(hedge_text))
+            if score > 0:
+                self.assertLess(below, float(hedge_text))
+        self.assertEqual(self.run_ok("eval", "--inverse", "1.5", "nan"), "nan\nnan\n")
+
+    def test_slope(self):
+        path = self.file("line.yaml", "[{score: 0, hedge: 0}, {score: 0.5, hedge: 1}]")
+        out = self.run_ok("eval", "--policy", path, "--slope", "0.25", "0.75")
+        rows = [[float(x) for x in line.split("\t")] for line in out.splitlines()]
+        self.assertEqual([r[0] for r in rows], [0.5, 1])
+        self.assertAlmostEqual(rows[0][1], 2)
+        self.assertEqual(rows[1][1], 0)
+
+    def test_json(self):
+        answer = strict_json(self.run_ok("eval", "--json", "--slope", "--asset", "LTC", "0.3",
+                                         "nan"))
+        self.assertEqual((answer["asset"], answer["method"]), ("LTC", "pchip"))
+        self.assertRegex(answer["policy"], r"^[0-9a-f]{64}$")
+        self.assertEqual(answer["points"][0]["hedge"], 0.25)
+        self.assertGreater(answer["points"][0]["slope"], 0)
+        self.assertEqual(answer["points"][1], {"score": None, "hedge": None, "slope": None})
+
+
+class Size(Case):
+    GOOD = ("size", "--asset", "BTC", "--amount", "250000", "--score", "0.62", "--confidence",
+            "0.9", "--depth", "78034.12")
+
+    def replaced(self, **changes):
+        """GOOD with options changed, added, or (None) left out."""
+        options = dict(zip((w[2:] for w in self.GOOD[1::2]), self.GOOD[2::2]))
+        options.update({name.replace("_", "-"): value for name, value in changes.items()})
+        return ["size", *(f"--{name}={value}" for name, value in options.items()
+                          if value is not None)]
+
+    def test_the_steps(self):
+        answer = strict_json(self.run_ok(*self.GOOD, "--json"))
+        weight = 78034.12 / (78034.12 + 500000)
+        self.assertAlmostEqual(answer["liquidity_weight"], weight, places=15)
+        self.assertEqual(answer["effective_score"], 0.62 * answer["liquidity_weight"])
+        curve = float(self.run_ok("eval", repr(answer["effective_score"])))
+        self.assertEqual(answer["hedge_pct"], curve)
+        self.assertEqual(answer["notional_usd"], 250000 * curve)
+        self.assertAlmostEqual(answer["confidence"], weight, places=15)
+        self.assertEqual((answer["status"], answer["code"], answer["flags"]), ("ok", 0, []))
+        self.assertLess(abs(answer["ts_ms"] / 1000 - time.time()), 60)
+
+    def test_text(self):
+        out = self.run_ok(*self.GOOD)
+        for step in ("score", "liquidity weight", "effective score", "hedge", "notional",
+                     "confidence", "flags", "policy", "version"):
+            self.assertRegex(out, rf"(?m)^  {step}  +\S")
+        self.assertRegex(out, r"^BTC: hedge 9\.17 %")
+
+    def test_trips(self):
+        for name, changes in {
+                "unknown_asset": {"asset": "DOGE"}, "bad_amount": {"amount": "-1"},
+                "max_amount": {"amount": "1e12"}, "bad_quote": {"score": "nan"},
+                "min_depth": {"depth": "9999"}, "stale_score": {"age_ms": "3001"},
+                "stale_depth": {"depth_age_ms": "5001"}, "clock_skew": {"age_ms": "-251"},
+                "bad_override": {"override": "1.5"}}.items():
+            arguments = self.replaced(**changes)
+            out = self.refused(TRIP, rf"^hedge size: {name}: \w", *arguments)
+            self.assertEqual(out, "", name)
+            code, out, err = hedge(*arguments, "--json")
+            answer = strict_json(out)
+            self.assertEqual((code, err, answer["status"]), (TRIP, "", name))
+            self.assertLess(answer["code"], -99)
+            self.assertEqual((answer["hedge_pct"], answer["notional_usd"]), (0, 0))
+        for value in ("nan", "inf", "-inf"):
+            for option in ("score", "amount", "depth", "confidence"):
+                code, out, _ = hedge(*self.replaced(**{option: value}), "--json")
+                self.assertEqual(code, TRIP, (option, value))
+                strict_json(out)
+
+    def test_flags_and_marks(self):
+        answer = strict_json(self.run_ok(*self.replaced(score="0.95"), "--json"))
+        self.assertEqual(answer["flags"], ["extreme_score"])
+        answer = strict_json(self.run_ok(*self.replaced(score=None, override="0.5"), "--json"))
+        self.assertEqual((answer["flags"], answer["score"]), (["override"], 0.5))
+        path = self.file("cap.yaml", LINE + "max_hedge_pct: 0.01\nlimits: {stale_depth_ms: "
+                         "{limit: 1000, action: floor, floor: 0.005}}\nassets: {BTC: {}}\n")
+        answer = strict_json(self.run_ok(*self.replaced(policy=path), "--json"))
+        self.assertEqual((answer["flags"], answer["hedge_pct"]), (["capped"], 0.01))
+        arguments = self.replaced(policy=path, depth_age_ms="2000")
+        answer = strict_json(self.run_ok(*arguments, "--json"))
+        self.assertEqual((answer["flags"], answer["hedge_pct"]), (["stale_depth", "floor"], 0.005))
+        self.assertRegex(self.run_ok(*arguments), r"hedge +0\.005  \(a declared floor\)")
+
+    def test_a_jump_needs_the_previous_score(self):
+        path = self.file("jump.yaml", LINE + "limits: {max_score_jump: 0.2}\nassets: {BTC: {}}\n")
+        self.run_ok(*self.replaced(policy=path))
+        self.run_ok(*self.replaced(policy=path, previous_score="0.5"))
+        self.refused(TRIP, "score_jump", *self.replaced(policy=path, previous_score="0.1"))
+
+    def test_wrong_usage(self):
+        for option in ("asset", "amount", "score", "depth"):
+            self.refused(USAGE, f"--{option} is missing", *self.replaced(**{option: None}))
+        for option in ("amount", "score", "depth", "confidence", "override", "previous_score",
+                       "age_ms", "depth_age_ms"):
+            for value in ("", "x", "1 ", " 1", "1,5", "1e999"):
+                self.refused(USAGE, "is not a number", *self.replaced(**{option: value}))
+        self.refused(USAGE, "milliseconds", *self.replaced(age_ms="nan"))
+        self.refused(USAGE, "milliseconds", *self.replaced(age_ms="1e13"))
+
+
+class Check(Case):
+    def test_the_shipped_policy_is_without_warnings(self):
+        out = self.run_ok("check", "--quick")
+        self.assertRegex(out, r"^configs/policy\.yaml: valid\n")
+        self.assertNotIn("warning", out)
+        self.assertIn("--quick", out.splitlines()[-1])
+        self.assertNotIn("\ncertified", out)
+        for text in ("BTC, ETH, LTC, XRP", "pchip, 4 knots", "curve_knots.yaml"):
+            self.assertIn(text, out)
+        self.assertRegex(out, r"extreme_score +0\.1 to 0\.9 +flag")
+
+    def test_every_score_is_tried(self):
+        answer = strict_json(self.run_ok("check", "--json", POLICY))
+        self.assertIs(answer["ok"], True)
+        curve, = answer["curves"]
+        self.assertIs(curve["certified"], True)
+        self.assertEqual(curve["scores"], 2**30 + 1)
+        self.assertEqual([a["asset"] for a in answer["assets"]], ["BTC", "ETH", "LTC", "XRP"])
+
+    def test_each_distinct_curve_is_certified_once(self):
+        path = self.file("two.yaml", TWO_CURVES.replace("}}}", "}}, LTC: {max_hedge_pct: 0.5}}"))
+        out = self.run_ok("check", path, "--threads", "2")
+        self.assertEqual(re.findall(r"(?m)^certified: (\w+): all 1,073,741,825 scores", out),
+                         ["BTC", "ETH"])
+
+    def test_a_curve_that_breaks_its_promise_is_found(self):
+        """A library that answers one score wrongly is put before the real one."""
+        with open(CLI, "rb") as f:
+            sanitized = re.search(rb"__[at]san_init", f.read())
+        if sanitized or not shutil.which("cc"):
+            self.skipTest("needs cc and a build without sanitizers")
+        source = self.file("wrong.c", WRONG)
+        library = os.path.join(self.folder, "wrong.so")
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
+        for at, to, fault, first in ((500000001, "0.3", "decreases", 500000000),
+                                     (8192, "0.01", "decreases", 8191),  # across two chunks
+                                     (8191, "0.9", "decreases", 8191),
+                                     (8192, "nan", "decreases", 8191),
+                                     (0, "0.04", "outside", 0), (2**30, "1.5", "outside", 2**30)):
+            wrong = {"LD_PRELOAD": library, "WRONG_AT": str(at), "WRONG_TO": to}
+            code, out, _ = hedge("check", "--json", POLICY, **wrong)
+            answer = strict_json(out)
+            curve, = answer["curves"]
+            self.assertEqual((code, answer["ok"], curve["certified"]), (BAD_DATA, False, False))
+            self.assertEqual((curve["fault"], curve["score"]), (fault, first / 2**30), (at, to))
+            self.refused(BAD_DATA, "^not certified: BTC: the hedge", "check", POLICY, **wrong)
+
+    def test_warnings(self):
+        path = self.file("odd.yaml", textwrap.dedent("""\
+            curve: {method: steffen, knots: [[0.1, 0.05], [0.3, 0.1], [0.31, 0.6], [0.8, 0.9]]}
+            max_hedge_pct: 0.7
+            limits:
+              stale_score_ms: {limit: 90000, action: flag}
+              stale_depth_ms: {limit: 3000, action: floor, floor: 0.8}
+              extreme_score: {below: 0, above: 1}
+              min_depth_usd: 0
+            assets: {BTC: {}, ETH: {max_hedge_pct: 1}}
+            """))
+        out = self.run_ok("check", "--quick", path)
+        for words in ("first knot is at score 0.1", "last knot is at score 0.8",
+                      "max_hedge_pct: cuts the curve", "steep: from score 0.3 to 0.31",
+                      "extreme_score: switched off", "stale_score_ms: a score may be 90 s old",
+                      "stale_score_ms: flag", "stale_depth_ms: its floor 0.8 is above",
+                      "min_depth_usd: 0"):
+            self.assertEqual(len(re.findall(rf"(?m)^warning: .*{re.escape(words)}", out)), 1, words)
+        self.assertRegex(out, r"steep.*\(BTC, ETH\)")
+        self.assertRegex(out, r"above max_hedge_pct.*\(BTC\)")
+        answer = strict_json(self.run_ok("check", "--quick", "--json", path))
+        self.assertEqual(len(answer["warnings"]), out.count("warning:"))
+
+    def test_faults(self):
+        for content, words in (("curve: {method: cubic}\n", r":1: \S*method"),
+                               ("limits:\n  stale_score_msec: 5\n", r":2: \S*stale_score_msec"),
+                               ("assets: {BTC: {}\n", r":\d+: ")):
+            path = self.file("bad.yaml", content)
+            self.refused(BAD_DATA, re.escape(path) + words, "check", path)
+            code, out, err = hedge("check", "--json", path)
+            answer = strict_json(out)
+            self.assertEqual((code, err, answer["ok"]), (BAD_DATA, "", False))
+            self.assertEqual(answer["error"]["file"], path)
+            self.assertGreater(answer["error"]["line"], 0)
+        self.refused(USAGE, "does not exist", "check", "/no/such")
+        self.refused(USAGE, re.escape(self.folder), "check", self.folder)
+        for threads in ("0", "257", "x", "-1", "1.5"):
+            self.refused(USAGE, "--threads", "check", "--threads", threads)
+
+
+class Plot(Case):
+    def test_braille(self):
+        out = self.run_ok("plot")
+        self.assertRegex(out, r"^BTC hedge, pchip through 4 knots, policy [0-9a-f]{12}\n")
+        self.assertTrue(any("\u2800" <= c <= "\u28ff" for c in out))
+        self.assertEqual(out.count("\u25cf"), 4 + 1, "four knots and the legend's")
+        self.assertNotIn("\033", out, "no colour in a pipe")
+        for label in ("100 %", "50 %", "  0 %", "0.25", "effective score"):
+            self.assertIn(label, out)
+        self.assertTrue(all(line == line.rstrip() for line in out.splitlines()))
+
+    def test_ascii(self):
+        for out in (self.run_ok("plot", "--ascii"), self.run_ok("plot", LC_ALL="C")):
+            self.assertTrue(out.isascii())
+            self.assertIn("*", out)
+            self.assertRegex(out, r"(?m)^o knot")
+
+    def test_size(self):
+        for width, height in ((20, 5), (64, 9), (500, 200)):
+            lines = self.run_ok("plot", "--width", width, "--height", height).splitlines()
+            self.assertEqual(len(lines), height + 6)
+            self.assertLessEqual(max(map(len, lines[3:])), width)
+        for option, value in (("--width", "19"), ("--width", "x"), ("--height", "0"),
+                              ("--height", "9999")):
+            self.refused(USAGE, option, "plot", option, value)
+
+    def on_terminal(self, **variables):
+        reader, writer = pty.openpty()
+        with subprocess.Popen([CLI, "plot", "--policy", POLICY, "--height", "6"], stdout=writer,
+                              env={"LC_ALL": "C.UTF-8", "TERM": "xterm", **variables}) as p:
+            os.close(writer)
+            out = b""
+            try:
+                while part := os.read(reader, 65536):
+                    out += part
+            except OSError:
+                pass  # how a pseudo-terminal says that it is closed
+            self.assertEqual(p.wait(10), FINE)
+        os.close(reader)
+        return out.decode()
+
+    def test_colour_on_a_terminal_alone(self):
+        self.assertIn("\033[", self.on_terminal())
+        self.assertNotIn("\033", self.on_terminal(NO_COLOR="1"))
+        self.assertNotIn("\033", self.on_terminal(TERM="dumb"))
+
+    def test_svg(self):
+        path = os.path.join(self.folder, "curve.svg")
+        self.assertEqual(self.run_ok("plot", "--asset", "ETH", "--svg", path), "")
+        root = ElementTree.parse(path).getroot()
+        self.assertEqual((root.tag, root.get("width"), root.get("height")),
+                         (SVG + "svg", "800", "500"))
+        self.assertEqual(len(root.findall(f".//{SVG}circle")), 4)
+        policy = strict_json(self.run_ok("check", "--quick", "--json"))["policy"]
+        title = root.find(f"{SVG}title").text
+        for word in ("ETH", "pchip", policy[:12]):
+            self.assertIn(word, title)
+        labels = [e.text for e in root.iter(f"{SVG}text")]
+        for label in ("effective score", "0.5", "50\u00a0%"):
+            self.assertIn(label, labels)
+        tags = {e.tag.replace(SVG, "") for e in root.iter()}
+        self.assertLessEqual(tags, {"svg", "title", "desc", "style", "rect", "text", "path",
+                                    "circle"})
+        self.assertIn("prefers-color-scheme:dark", root.find(f"{SVG}style").text)
+
+    def test_svg_cap_and_size(self):
+        path = self.file("cap.yaml", LINE + "max_hedge_pct: 0.6\nassets: {BTC: {}}\n")
+        out = self.run_ok("plot", "--policy", path, "--svg", "-", "--width", "400",
+                          "--height", "300")
+        root = ElementTree.fromstring(out)
+        self.assertEqual(root.get("viewBox"), "0 0 400 300")
+        self.assertIn("max_hedge_pct 0.6", [e.text for e in root.iter(f"{SVG}text")])
+        self.assertIn("max_hedge_pct 0.6", self.run_ok("plot", "--policy", path))
+
+    def test_svg_faults(self):
+        self.refused(USAGE, "cannot write", "plot", "--svg", "/no/such/folder/x.svg")
+        self.refused(USAGE, "--width", "plot", "--svg", "x.svg", "--width", "100")
+
+
+# ---- journals, made from docs/journal.md ---------------------------------
+
+WRITER = 0x0123456789ABCDE
+TABLES = """
+CREATE TABLE journal  (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE policies (hash BLOB PRIMARY KEY, ts_ns INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE TABLE records  (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, ts_ns INTEGER NOT NULL,
+                       asset TEXT NOT NULL, record BLOB NOT NULL, hash BLOB NOT NULL);
+"""
+POLICY_TEXT = LINE + "assets: {BTC: {}, ETH: {}}\n"
+POLICY_HASH = hashlib.sha256(POLICY_TEXT.encode()).digest()
+START, STOP, LIVE, HALT = 2, 3, 4, 6
+
+
+def text(value):
+    data = value.encode()
+    return struct.pack("<H", len(data)) + data
+
+
+def record(kind, seq, ts_ns, asset="", note="", status=0, writer=WRITER, policy=POLICY_HASH):
+    data = b"HDR1" + struct.pack("<IQQq", kind, seq, writer, ts_ns) + policy
+    data += text("0.1.0+test") + text(asset) + text(note)
+    if kind == 1:
+        answered = (0.5, 500.0, 0.9, 0.5, 1.0, 0.5, 1.0) if status == 0 else (0.0,) * 7
+        data += struct.pack("<iIdd", 0, 0, 1000.0, 0.0)
+        data += struct.pack("<IdddqdqiIi", 5, 0.5, 0.0, 0.9, ts_ns, 1e6, ts_ns, status, 0, 0)
+        data += struct.pack("<dddddddqqq", *answered, 0, 0, ts_ns)
+    return data
+
+
+def story(n=12, writer=WRITER, policy=POLICY_HASH):
+    """[(seq, kind, ts_ns, asset, record)]: a start, a policy, decisions, a halt, a stop."""
+    out = []
+    for seq in range(1, n + 1):
+        ts_ns = 1_752_480_000_123_456_789 + seq * 1_000_000_007
+        kind = {1: START, 2: LIVE, n - 1: HALT, n: STOP}.get(seq, 1)
+        asset = "BTC" if kind in (1, HALT) else ""
+        note = "a person, \u00fc" if kind == HALT else ""
+        status = -108 if kind == 1 and seq % 3 == 0 else 0
+        out.append((seq, kind, ts_ns, asset,
+                    record(kind, seq, ts_ns, asset, note, status, writer, policy)))
+    return out
+
+
+def chained(records):
+    """The rows with their hashes, and the head's hash."""
+    previous, out = bytes(32), []
+    for row in records:
+        previous = hashlib.sha256(previous + row[4]).digest()
+        out.append((*row, previous))
+    return out, previous
+
+
+def make(path, rows, policies=((POLICY_HASH, POLICY_TEXT),), wal=False):
+    base = sqlite3.connect(path)
+    if wal:
+        base.execute("PRAGMA journal_mode=WAL")
+    base.executescript(TABLES)
+    base.executemany("INSERT INTO journal VALUES (?, ?)",
+                     [("format", "1"), ("writer", f"{WRITER:016x}")])
+    base.executemany("INSERT INTO policies VALUES (?, 5, ?)", policies)
+    base.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
+    base.commit()
+    base.close()
+    return path
+
+
+def content(folder):
+    """Every file in a folder, with its bytes."""
+    out = {}
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), "rb") as f:
+            out[name] = f.read()
+    return out
+
+
+KILLED = """
+import os, signal, sqlite3, sys
+sys.path.insert(0, sys.argv[1])
+import test_cli
+rows, _ = test_cli.chained(test_cli.story())
+base = sqlite3.connect(sys.argv[2], isolation_level=None)
+base.execute("PRAGMA locking_mode=EXCLUSIVE")
+base.execute("PRAGMA journal_mode=WAL")
+base.execute("PRAGMA synchronous=FULL")
+base.executescript(test_cli.TABLES)
+base.executemany("INSERT INTO journal VALUES (?, ?)",
+                 [("format", "1"), ("writer", f"{test_cli.WRITER:016x}")])
+base.execute("INSERT INTO policies VALUES (?, 5, ?)", (test_cli.POLICY_HASH, test_cli.POLICY_TEXT))
+base.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+class Verify(Case):
+    def journal(self, rows=None, **more):
+        path = os.path.join(self.folder, "journal.db")
+        if os.path.exists(path):
+            os.unlink(path)
+        return make(path, chained(story())[0] if rows is None else rows, **more)
+
+    def found(self, words, path, *arguments, fault, seq=None):
+        """verify fails with exit code 1 and names the place, as text and as JSON."""
+        out = self.refused(BAD_DATA, words, "verify", path, *arguments)
+        self.assertEqual(out, "")
+        code, out, err = hedge("verify", path, *arguments, "--json")
+        answer = strict_json(out)
+        self.assertEqual((code, err), (BAD_DATA, ""))
+        self.assertEqual((answer["ok"], answer["fault"], answer.get("seq")), (False, fault, seq))
+        self.assertRegex(answer["message"], ".")
+
+    def test_a_good_journal(self):
+        for wal in (False, True):
+            path = self.journal(wal=wal)
+            before = content(self.folder)
+            _, head = chained(story())
+            out = self.run_ok("verify", path)
+            self.assertRegex(out, r"^\S+: whole\n")
+            for name, value in (("records", "12"), ("decisions", "8"), ("rejections", "3"),
+                                ("head", f"12:{head.hex()}"), ("writer", f"{WRITER:016x}"),
+                                ("first", "2025-07-14T08:00:01.123456796Z")):
+                self.assertRegex(out, rf"(?m)^  {name} +{value}$")
+            answer = strict_json(self.run_ok("verify", path, "--json"))
+            self.assertEqual({k: answer[k] for k in ("ok", "records", "decisions", "rejections",
+                                                     "policies")},
+                             {"ok": True, "records": 12, "decisions": 8, "rejections": 3,
+                              "policies": 1})
+            self.assertEqual(answer["head"], {"seq": 12, "hash": head.hex()})
+            self.assertEqual(content(self.folder), before, "nothing is written or left")
+
+    def test_an_empty_journal(self):
+        path = self.journal(rows=[])
+        self.assertIn("records     0", self.run_ok("verify", path))
+        self.assertIsNone(strict_json(self.run_ok("verify", path, "--json"))["first_time"])
+        self.run_ok("verify", path, "--head", "0:" + "0" * 64)
+
+    def test_any_flipped_bit_of_a_record_is_found(self):
+        rows, _ = chained(story())
+        size = len(rows[4][4])
+        for at in range(0, size, 9):
+            data = bytearray(rows[4][4])
+            data[at] ^= 1 << at % 8
+            changed = rows[:4] + [(*rows[4][:4], bytes(data), rows[4][5])] + rows[5:]
+            path = self.journal(changed)
+            self.refused(BAD_DATA, "record 5: changed", "verify", path)
+
+    def test_a_change_with_a_new_hash_is_found_at_the_next(self):
+        rows, _ = chained(story())
+        forged = story()
+        forged[4] = (*forged[4][:4], record(1, 5, forged[4][2], "BTC", "", -108))
+        changed = rows[:4] + [chained(forged)[0][4]] + rows[5:]
+        self.found("record 6: changed: its hash does not follow", self.journal(changed),
+                   fault="changed", seq=6)
+
+    def test_changed_columns_are_found(self):
+        rows, _ = chained(story())
+        for column, value in ((1, 2), (2, 7), (3, "ETH"), (4, "text"), (5, b"short")):
+            row = list(rows[4])
+            row[column] = value
+            self.found("record 5: changed", self.journal(rows[:4] + [tuple(row)] + rows[5:]),
+                       fault="changed", seq=5)
+
+    def test_a_missing_record_is_found(self):
+        rows, _ = chained(story())
+        self.found("record 5: missing: record 6 comes next", self.journal(rows[:4] + rows[5:]),
+                   fault="missing", seq=5)
+        self.found("record 1: missing", self.journal(rows[1:]), fault="missing", seq=1)
+
+    def test_removing_and_renumbering_is_found(self):
+        rows, _ = chained(story())
+        moved = rows[:4] + [(r[0] - 1, *r[1:]) for r in rows[5:]]
+        self.found("record 5: .*those of record 6", self.journal(moved), fault="reordered", seq=5)
+
+    def test_swapped_records_are_found(self):
+        rows, _ = chained(story())
+        swapped = rows[:4] + [(5, *rows[5][1:]), (6, *rows[4][1:])] + rows[6:]
+        self.found("record 5: .*reordered.*record 6", self.journal(swapped),
+                   fault="reordered", seq=5)
+
+    def test_a_record_before_the_first_is_found(self):
+        rows, _ = chained(story())
+        self.found("record 1: .*numbered 0", self.journal([(0, *rows[0][1:])] + rows),
+                   fault="reordered", seq=1)
+
+    def test_another_writers_records_are_found(self):
+        self.found("record 1: written by", self.journal(chained(story(writer=WRITER + 1))[0]),
+                   fault="changed", seq=1)
+
+    def test_a_kept_head(self):
+        rows, head = chained(story())
+        path = self.journal()
+        for row in rows:
+            self.run_ok("verify", path, "--head", f"{row[0]}:{row[5].hex()}")
+        self.run_ok("verify", path, "--head", f"12:{head.hex().upper()}")
+        short = self.journal(rows[:9])
+        self.run_ok("verify", short)
+        self.found("record 10: truncated: .*record 9, .*record 12", short, "--head",
+                   f"12:{head.hex()}", fault="truncated", seq=10)
+        other, _ = chained(story()[:6] + story(n=13)[6:12])
+        self.found("record 12: rewritten", self.journal(other), "--head", f"12:{head.hex()}",
+                   fault="rewritten", seq=12)
+        for wrong in ("12", "12:", f"x:{head.hex()}", f"12:{head.hex()}0", f"-1:{head.hex()}",
+                      f":{head.hex()}", f"12:{'g' * 64}"):
+            self.refused(USAGE, "SEQ:HASH", "verify", path, f"--head={wrong}")
+
+    def test_policies(self):
+        changed = ((POLICY_HASH, POLICY_TEXT + " "),)
+        self.found(f"policy {POLICY_HASH.hex()[:12]}: .*changed", self.journal(policies=changed),
+                   fault="policy")
+        self.found("record 2: its policy", self.journal(policies=()), fault="policy", seq=2)
+        nonsense = "this is a text that is long enough, but it is no policy\n"
+        digest = hashlib.sha256(nonsense.encode()).digest()
+        both = ((POLICY_HASH, POLICY_TEXT), (digest, nonsense))
+        self.found("not a policy", self.journal(policies=both), fault="policy")
+        self.found("32 bytes", self.journal(policies=((b"short", POLICY_TEXT),)), fault="policy")
+
+    def test_a_canonical_policy_is_known_as_such(self):
+        if not os.path.exists(LIBRARY):
+            self.skipTest(f"no {LIBRARY}")
+        if "asan" in os.environ.get("LD_PRELOAD", "") or not self.loads():
+            self.skipTest(f"{LIBRARY} does not load into this Python")
+        canonical = self.canonical(POLICY)
+        digest = hashlib.sha256(canonical).digest()
+        rows, _ = chained(story(policy=digest))
+        path = self.journal(rows, policies=((digest, canonical.decode()),))
+        self.assertEqual(strict_json(self.run_ok("verify", path, "--json"))["policies_reworded"], 0)
+        shown = strict_json(self.run_ok("check", "--quick", "--json"))["policy"]
+        self.assertEqual(shown, digest.hex())
+        path = self.journal()
+        self.assertEqual(strict_json(self.run_ok("verify", path, "--json"))["policies_reworded"], 1)
+
+    @staticmethod
+    def loads():
+        return subprocess.run([sys.executable, "-c", f"import ctypes; ctypes.CDLL({LIBRARY!r})"],
+                              capture_output=True).returncode == 0
+
+    @staticmethod
+    def canonical(path):
+        library = ctypes.CDLL(LIBRARY)
+        library.hedge_policy_text.restype = ctypes.c_char_p
+        policy = ctypes.c_void_p()
+        assert library.hedge_policy_load(path.encode(), None, ctypes.byref(policy)) == 0
+        canonical = library.hedge_policy_text(policy, None)
+        library.hedge_policy_free(policy)
+        return canonical
+
+    def test_what_is_no_journal_is_refused(self):
+        for name, data in (("text", b"hello"), ("empty", b""), ("noise", os.urandom(5000)),
+                           ("magic", b"SQLite format 3\0" + os.urandom(5000))):
+            path = self.file(name, data)
+            self.found("not a journal", path, fault="not_a_journal")
+        other = os.path.join(self.folder, "other.db")
+        base = sqlite3.connect(other)
+        base.execute("CREATE TABLE t (x)")
+        base.commit()
+        base.close()
+        self.found("not a journal", other, fault="not_a_journal")
+        for key, value, words in (("format", "2", "format '2'"), ("writer", "xyz", "writer")):
+            path = self.journal()
+            base = sqlite3.connect(path)
+            base.execute("UPDATE journal SET value = ? WHERE key = ?", (value, key))
+            base.commit()
+            base.close()
+            self.found(words, path, fault="not_a_journal")
+
+    def test_a_view_in_place_of_a_table_is_refused(self):
+        path = self.journal()
+        base = sqlite3.connect(path)
+        base.executescript("ALTER TABLE records RENAME TO hidden;"
+                           "CREATE VIEW records AS SELECT * FROM hidden;")
+        base.close()
+        self.found("not a journal", path, fault="not_a_journal")
+
+    def test_a_damaged_file_is_found(self):
+        rows, _ = chained(story(400))
+        path = self.journal(rows)
+        with open(path, "r+b") as f:
+            f.seek(40960)
+            f.write(os.urandom(8192))
+        code, out, err = hedge("verify", path)
+        self.assertEqual((code, out), (BAD_DATA, ""), err)
+
+    def test_a_missing_file_is_not_made(self):
+        path = os.path.join(self.folder, "none.db")
+        self.refused(USAGE, "none.db: No such file", "verify", path)
+        answer = strict_json(hedge("verify", path, "--json")[1])
+        self.assertEqual((answer["ok"], answer["fault"]), (False, "unreadable"))
+        self.assertEqual(os.listdir(self.folder), [])
+        self.refused(USAGE, "not a regular file", "verify", self.folder)
+        self.refused(USAGE, "FILE is missing", "verify")
+        self.refused(USAGE, "unexpected argument", "verify", path, path)
+
+    def test_odd_names_are_opened(self):
+        for name in ("a b.db", "50%25.db", "what?mode=rw.db", "a#b.db", "\u00fc.db"):
+            path = make(os.path.join(self.folder, name), chained(story())[0])
+            self.run_ok("verify", path)
+            os.unlink(path)
+        os.symlink(self.journal(), os.path.join(self.folder, "link"))
+        self.run_ok("verify", os.path.join(self.folder, "link"))
+
+    def killed(self, end):
+        """A journal whose owner is alive until end(process) is called."""
+        path = os.path.join(self.folder, "journal.db")
+        owner = subprocess.Popen([sys.executable, "-B", "-c", KILLED,
+                                  os.path.dirname(os.path.abspath(__file__)), path],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(owner.stdout.close)
+        self.addCleanup(owner.stdin.close)
+        self.addCleanup(owner.kill)
+        self.assertEqual(owner.stdout.readline(), b"ready\n")
+        end(owner, path)
+        owner.send_signal(signal.SIGKILL)
+        owner.wait()
+        return path
+
+    def test_a_journal_in_use_is_not_read(self):
+        def end(_, path):
+            self.refused(USAGE, "in use by a running daemon.*GET /decisions", "verify", path)
+            answer = strict_json(hedge("verify", path, "--json")[1])
+            self.assertEqual((answer["ok"], answer["fault"]), (False, "in_use"))
+        self.killed(end)
+
+    def test_a_killed_owners_journal_is_whole_and_stays_as_it_was(self):
+        path = self.killed(lambda *_: None)
+        before = content(self.folder)
+        self.assertGreater(len(before["journal.db-wal"]), 0)
+        for _ in range(2):
+            answer = strict_json(self.run_ok("verify", path, "--json"))
+            self.assertEqual((answer["records"], answer["head"]["hash"]),
+                             (12, chained(story())[1].hex()))
+            self.assertEqual(content(self.folder), before, "neither file was changed, none left")
+        base = sqlite3.connect(path)
+        self.assertEqual(base.execute("SELECT count(*) FROM records").fetchone(), (12,))
+        base.close()
+
+    def test_a_journal_that_may_only_be_read(self):
+        path = self.journal(wal=True)
+        os.chmod(path, 0o400)
+        os.chmod(self.folder, 0o500)
+        self.addCleanup(os.chmod, self.folder, 0o700)
+        self.run_ok("verify", path)
+
+
+if __name__ == "__main__":
+    if not os.path.exists(CLI):
+        raise SystemExit(f"HEDGE_CLI or HEDGE_BUILD_DIR must lead to hedge, not {CLI!r}")
+    unittest.main()

@@ -9,6 +9,8 @@
 #include "log.h"
 
 #include <civetweb.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,9 @@
 
 struct http_server {
     struct mg_context *context;
+    char host[64];
+    uint16_t port;
+    atomic_bool stopped;
     const http_service *service;
     char error[160]; /* what civetweb says while it starts */
 };
@@ -295,13 +300,39 @@ http_server *http_start(const char *host, uint16_t port, const http_service *ser
         return NULL;
     }
     *port_out = mg_get_server_ports(server->context, 1, &bound) == 1 ? (uint16_t)bound.port : port;
+    snprintf(server->host, sizeof(server->host), "%s", host);
+    server->port = *port_out;
     return server;
+}
+
+/* civetweb looks at its stop flag only when a connection comes or 2 seconds
+ * have passed, so connections are made until it has stopped. */
+static void *knock(void *argument)
+{
+    http_server *server = argument;
+    const struct timespec pause = {.tv_nsec = 10 * NS_PER_MS};
+
+    while (!atomic_load(&server->stopped)) {
+        char error[64];
+        struct mg_connection *c =
+            mg_connect_client(server->host, server->port, 0, error, sizeof(error));
+
+        if (c != NULL) mg_close_connection(c);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
 }
 
 void http_stop(http_server *server)
 {
+    pthread_t knocker;
+    bool knocking;
+
     if (server == NULL) return;
+    knocking = pthread_create(&knocker, NULL, knock, server) == 0;
     mg_stop(server->context);
+    atomic_store(&server->stopped, true);
+    if (knocking) pthread_join(knocker, NULL);
     mg_exit_library();
     free(server);
 }

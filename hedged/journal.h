@@ -25,7 +25,7 @@ typedef enum journal_result {
     JOURNAL_CLOSING
 } journal_result;
 
-#define JOURNAL_QUEUE_MAX 8192 /* records waiting */
+#define JOURNAL_QUEUE_MAX 16384 /* records waiting */
 #define JOURNAL_MESSAGE_MAX 320
 
 /* Opens or makes the file, checks its newest record against the chain, and

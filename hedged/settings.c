@@ -200,6 +200,21 @@ static bool read_address(settings *s, char message[SETTINGS_MESSAGE_MAX])
     return true;
 }
 
+/* The policy that was installed with this program, found from where it lies,
+ * since a prefix may be moved. */
+static const char *installed_policy(settings *s)
+{
+    char program[2048];
+    const ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    char *slash;
+
+    program[n > 0 ? n : 0] = '\0';
+    slash = strrchr(program, '/');
+    if (slash != NULL) *slash = '\0';
+    snprintf(s->installed_policy, sizeof(s->installed_policy), "%s/" HEDGE_POLICY_FROM_BIN, program);
+    return s->installed_policy;
+}
+
 static bool read_policy(settings *s, char message[SETTINGS_MESSAGE_MAX])
 {
     hedge_policy_overrides *o = &s->overrides;
@@ -210,7 +225,7 @@ static bool read_policy(settings *s, char message[SETTINGS_MESSAGE_MAX])
     s->policy_path = value_of("HEDGE_POLICY");
     if (s->policy_path == NULL)
         s->policy_path = access("configs/policy.yaml", R_OK) == 0 ? "configs/policy.yaml"
-                                                                  : HEDGED_DEFAULT_POLICY;
+                                                                  : installed_policy(s);
     o->knots_path = value_of("HEDGE_SPLINE_KNOTS");
     if (o->knots_path != NULL) o->set |= HEDGE_SET_KNOTS;
     if (!read_number("HEDGE_MAX_HEDGE_PCT", 0.0, 1.0, &o->max_hedge_pct, &given, message))
@@ -278,7 +293,7 @@ const char *settings_help(void)
     return "  HEDGE_ENV            dev (default); prod asks for tokens, which this version lacks\n"
            "  HEDGE_API_HOST       127.0.0.1   a loopback address\n"
            "  HEDGE_API_PORT       8000        0: any free port, see the log\n"
-           "  HEDGE_POLICY         configs/policy.yaml, else " HEDGED_DEFAULT_POLICY "\n"
+           "  HEDGE_POLICY         configs/policy.yaml, else the installed one\n"
            "  HEDGE_SPLINE_KNOTS   a list of knots in place of every curve's\n"
            "  HEDGE_MAX_HEDGE_PCT  0 to 1, in place of every asset's\n"
            "  HEDGE_STALE_SCORE_S  seconds, in place of every asset's\n"

@@ -16,26 +16,32 @@
 #include <string.h>
 
 #define BUCKETS_A_PIECE 8u
-#define BUCKETS_MIN 256u
+#define BUCKETS_MIN 1024u
 #define BUCKETS_MAX 65536u
 
 /* ---- evaluation ------------------------------------------------------- */
 
-/* On the grid and first_x <= x < last_x. Almost every bucket lies inside one
- * piece, so the search below runs zero times, and 13 at most. */
-static inline __attribute__((always_inline)) const curve_piece *find_piece(const hedge_curve *curve,
-                                                                           double x)
-{
-    uint32_t j = (uint32_t)(int32_t)((x - curve->first_x) * curve->bucket_scale);
-    uint32_t low, high;
+#define INLINE static inline __attribute__((always_inline))
 
-    j = j < curve->bucket_last ? j : curve->bucket_last;
-    low = curve->bucket[j];
-    high = curve->bucket[j + 1];
+INLINE uint64_t bits_of(double v)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &v, sizeof(bits));
+    return bits;
+}
+
+/* `at` steps behind the first knot, and before the last. Almost every bucket
+ * lies inside one piece, so the search runs zero times, and 13 at most. */
+INLINE const curve_piece *find_piece(const hedge_curve *curve, uint32_t at)
+{
+    const uint16_t *bucket = &curve->bucket[at >> curve->bucket_shift];
+    uint32_t low = bucket[0], high = bucket[1];
+
     while (low < high) {
         const uint32_t middle = (low + high + 1) / 2;
 
-        if (x >= curve->start[middle])
+        if (at >= curve->start[middle])
             low = middle;
         else
             high = middle - 1;
@@ -43,22 +49,29 @@ static inline __attribute__((always_inline)) const curve_piece *find_piece(const
     return &curve->pieces[low];
 }
 
-static inline __attribute__((always_inline)) double eval_body(const hedge_curve *curve, double score)
+/* At and beyond the ends, and for NaN. */
+static double eval_outside(const hedge_curve *curve, double shifted)
 {
-    const double x = curve_snap(score);
+    if (isnan(shifted)) return (double)NAN;
+    return shifted < curve->pieces[0].shifted_x + HEDGE_SCORE_STEP ? curve->first_y
+                                                                   : curve->last_y;
+}
+
+INLINE double eval_body(const hedge_curve *curve, double score)
+{
+    const double shifted = score + CURVE_SHIFT;
+    /* Below the first knot this wraps around; NaN and infinities are far off. */
+    const uint64_t at = bits_of(shifted) - curve->first_bits;
     const curve_piece *p;
     double e;
 
-    if (!(x > curve->first_x)) return x <= curve->first_x ? curve->first_y : (double)NAN;
-    if (!(x < curve->last_x)) return curve->last_y;
-    p = find_piece(curve, x);
-    e = x - p->x;
+    if (__builtin_expect(at >= curve->steps, 0)) return eval_outside(curve, shifted);
+    p = find_piece(curve, (uint32_t)at);
+    e = shifted - p->shifted_x;
     return fma(e, fma(e, fma(e, p->d, p->c), p->b), p->y);
 }
 
-static inline __attribute__((always_inline)) void eval_n_body(const hedge_curve *curve,
-                                                              const double *score, double *hedge,
-                                                              size_t n)
+INLINE void eval_n_body(const hedge_curve *curve, const double *score, double *hedge, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         hedge[i] = eval_body(curve, score[i]);
@@ -124,15 +137,17 @@ void hedge_curve_eval_n(const hedge_curve *curve, const double *score, double *h
 
 double hedge_curve_slope(const hedge_curve *curve, double score)
 {
-    const double x = curve_snap(score);
+    const double shifted = score + CURVE_SHIFT;
     const curve_piece *p;
+    uint64_t at;
     double e;
 
-    if (curve == NULL || isnan(x)) return (double)NAN;
-    if (x < curve->first_x || x > curve->last_x) return 0.0;
+    if (curve == NULL || isnan(score)) return (double)NAN;
+    at = bits_of(shifted) - curve->first_bits;
+    if (at > curve->steps) return 0.0;
     /* The last knot belongs to the last piece, which is written from it. */
-    p = x < curve->last_x ? find_piece(curve, x) : &curve->pieces[curve->piece_count - 1];
-    e = x - p->x;
+    p = at < curve->steps ? find_piece(curve, (uint32_t)at) : &curve->pieces[curve->piece_count - 1];
+    e = shifted - p->shifted_x;
     return fma(e, fma(e, 3.0 * p->d, 2.0 * p->c), p->b);
 }
 
@@ -201,28 +216,37 @@ static int32_t check_knots(const double *score, const double *hedge, size_t n, h
     return HEDGE_OK;
 }
 
-static uint32_t bucket_count(uint32_t pieces)
+/* Buckets are a power of two of steps wide, so that a shift finds them. */
+static uint32_t choose_shift(uint32_t steps, uint32_t pieces)
 {
-    uint32_t n = BUCKETS_MIN;
+    uint32_t wanted = pieces * BUCKETS_A_PIECE, shift = 0;
 
-    while (n < pieces * BUCKETS_A_PIECE && n < BUCKETS_MAX)
-        n *= 2;
-    return n;
+    if (wanted < BUCKETS_MIN) wanted = BUCKETS_MIN;
+    if (wanted > BUCKETS_MAX) wanted = BUCKETS_MAX;
+    while (steps >> shift > wanted)
+        shift++;
+    return shift;
+}
+
+static uint32_t steps_between(double low, double high)
+{
+    return (uint32_t)((high - low) / HEDGE_SCORE_STEP);
 }
 
 /* Where each array of a curve lies: one block holds them all. */
 typedef struct layout {
     hedge_curve *curve;
-    double *score, *hedge, *x, *slope, *start;
+    double *score, *hedge, *x, *slope;
     curve_piece *pieces;
+    uint32_t *start;
     uint16_t *bucket;
 } layout;
 
 static bool layout_new(layout *out, size_t n, uint32_t pieces, uint32_t buckets)
 {
-    const size_t doubles = 4 * n + pieces + 1;
     char *block = malloc(sizeof(hedge_curve) + pieces * sizeof(curve_piece) +
-                         doubles * sizeof(double) + (buckets + 1) * sizeof(uint16_t));
+                         4 * n * sizeof(double) + pieces * sizeof(uint32_t) +
+                         (buckets + 1) * sizeof(uint16_t));
 
     if (block == NULL) return false;
     out->curve = (hedge_curve *)(void *)block;
@@ -231,8 +255,8 @@ static bool layout_new(layout *out, size_t n, uint32_t pieces, uint32_t buckets)
     out->hedge = out->score + n;
     out->x = out->hedge + n;
     out->slope = out->x + n;
-    out->start = out->slope + n;
-    out->bucket = (uint16_t *)(void *)(out->start + pieces + 1);
+    out->start = (uint32_t *)(void *)(out->slope + n);
+    out->bucket = (uint16_t *)(void *)(out->start + pieces);
     return true;
 }
 
@@ -244,63 +268,52 @@ static void build_segment(const layout *to, int32_t method, size_t i)
     const double secant = (y1 - y0) / h;
     curve_piece *left = &to->pieces[2 * i], *right = &to->pieces[2 * i + 1];
 
-    to->start[2 * i] = x0;
-    to->start[2 * i + 1] = curve_snap(x0 + 0.5 * h);
+    to->start[2 * i] = steps_between(to->x[0], x0);
+    to->start[2 * i + 1] = steps_between(to->x[0], curve_snap(x0 + 0.5 * h));
     if (method == HEDGE_METHOD_LINEAR) {
-        *left = (curve_piece){x0, y0, secant, 0.0, 0.0};
-        *right = (curve_piece){x1, y1, secant, 0.0, 0.0};
+        *left = (curve_piece){CURVE_SHIFT + x0, y0, secant, 0.0, 0.0};
+        *right = (curve_piece){CURVE_SHIFT + x1, y1, secant, 0.0, 0.0};
         return;
     }
     const double m0 = to->slope[i], m1 = to->slope[i + 1];
     const double d = (m0 + m1 - 2.0 * secant) / (h * h);
 
-    *left = (curve_piece){x0, y0, m0, (3.0 * secant - 2.0 * m0 - m1) / h, d};
-    *right = (curve_piece){x1, y1, m1, (2.0 * m1 + m0 - 3.0 * secant) / h, d};
+    *left = (curve_piece){CURVE_SHIFT + x0, y0, m0, (3.0 * secant - 2.0 * m0 - m1) / h, d};
+    *right = (curve_piece){CURVE_SHIFT + x1, y1, m1, (2.0 * m1 + m0 - 3.0 * secant) / h, d};
 }
 
 /* bucket[j] is the last piece that starts in a bucket before j, so the piece
- * of a score in bucket j is between bucket[j] and bucket[j + 1]. The index is
- * computed as find_piece does, and that computation is monotone. */
-static void build_buckets(hedge_curve *curve, uint16_t *bucket, uint32_t buckets)
+ * of a score in bucket j is between bucket[j] and bucket[j + 1]. */
+static void build_buckets(const hedge_curve *curve, uint16_t *bucket, uint32_t buckets)
 {
     uint32_t piece = 0;
 
     for (uint32_t j = 0; j <= buckets; j++) {
         while (piece + 1 < curve->piece_count &&
-               (uint32_t)((curve->start[piece + 1] - curve->first_x) * curve->bucket_scale) < j)
+               curve->start[piece + 1] >> curve->bucket_shift < j)
             piece++;
         bucket[j] = (uint16_t)piece;
     }
-    bucket[buckets] = (uint16_t)(curve->piece_count - 1);
 }
 
-static void build(const layout *to, int32_t method, const double *score, const double *hedge,
-                  size_t n, uint32_t buckets)
+static void build(const layout *to, int32_t method, size_t n, uint32_t shift, uint32_t buckets)
 {
-    const uint32_t pieces = 2 * (uint32_t)(n - 1);
     hedge_curve *curve = to->curve;
 
-    for (size_t i = 0; i < n; i++) {
-        to->score[i] = score[i] + 0.0; /* -0 becomes 0 */
-        to->hedge[i] = hedge[i] + 0.0;
-        to->x[i] = curve_snap(score[i]);
-    }
     if (method == HEDGE_METHOD_PCHIP) curve_slopes_pchip(to->x, to->hedge, n, to->slope);
     if (method == HEDGE_METHOD_STEFFEN) curve_slopes_steffen(to->x, to->hedge, n, to->slope);
     for (size_t i = 0; i + 1 < n; i++)
         build_segment(to, method, i);
-    to->start[pieces] = to->x[n - 1];
     *curve = (hedge_curve){
-        .first_x = to->x[0],
-        .first_y = to->hedge[0],
-        .last_x = to->x[n - 1],
-        .last_y = to->hedge[n - 1],
-        .bucket_scale = (double)buckets / (to->x[n - 1] - to->x[0]),
-        .bucket_last = buckets - 1,
-        .piece_count = pieces,
+        .first_bits = bits_of(CURVE_SHIFT + to->x[0]),
+        .steps = steps_between(to->x[0], to->x[n - 1]),
+        .bucket_shift = shift,
         .bucket = to->bucket,
         .start = to->start,
         .pieces = to->pieces,
+        .piece_count = 2 * (uint32_t)(n - 1),
+        .first_y = to->hedge[0],
+        .last_y = to->hedge[n - 1],
         .score = to->score,
         .hedge = to->hedge,
         .knots = n,
@@ -308,6 +321,15 @@ static void build(const layout *to, int32_t method, const double *score, const d
     };
     build_buckets(curve, to->bucket, buckets);
     curve_set_path(curve, CURVE_PATH_FMA);
+}
+
+static void copy_knots(const layout *to, const double *score, const double *hedge, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        to->score[i] = score[i] + 0.0; /* -0 becomes 0 */
+        to->hedge[i] = hedge[i] + 0.0;
+        to->x[i] = curve_snap(score[i]);
+    }
 }
 
 int32_t hedge_curve_new(int32_t method, const double *score, const double *hedge, size_t n,
@@ -330,10 +352,13 @@ int32_t hedge_curve_new(int32_t method, const double *score, const double *hedge
     code = check_knots(score, hedge, n, error);
     if (code != HEDGE_OK) return code;
 
-    const uint32_t pieces = 2 * (uint32_t)(n - 1), buckets = bucket_count(pieces);
+    const uint32_t pieces = 2 * (uint32_t)(n - 1);
+    const uint32_t steps = steps_between(curve_snap(score[0]), curve_snap(score[n - 1]));
+    const uint32_t shift = choose_shift(steps, pieces), buckets = (steps >> shift) + 1;
     if (!layout_new(&to, n, pieces, buckets))
         return error_set(error, HEDGE_E_NOMEM, nowhere, "out of memory");
-    build(&to, method, score, hedge, n, buckets);
+    copy_knots(&to, score, hedge, n);
+    build(&to, method, n, shift, buckets);
     *out = to.curve;
     return HEDGE_OK;
 }

@@ -231,11 +231,27 @@ static journal_result enqueue(journal *j, job *w)
     return JOURNAL_OK;
 }
 
+/* One record that cannot be written must not take a whole batch with it. */
+static bool all_encodable(const hedge_record *records, size_t n)
+{
+    uint8_t bytes[HEDGE_RECORD_MAX];
+    size_t size;
+
+    for (size_t i = 0; i < n; i++) {
+        if (hedge_record_encode(&records[i], bytes, sizeof(bytes), &size) == HEDGE_OK) continue;
+        LOG(LOG_ERROR, "record_refused", LOG_TEXT("asset", records[i].asset),
+            LOG_TEXT("note", records[i].note));
+        return false;
+    }
+    return true;
+}
+
 static journal_result append(journal *j, hedge_record *records, size_t n, const char *policy_text)
 {
     job w = {.records = records, .n = n, .policy_text = policy_text};
     journal_result result;
 
+    if (!all_encodable(records, n)) return JOURNAL_FAILED;
     sem_init(&w.done, 0, 0);
     pthread_mutex_lock(&j->lock);
     result = enqueue(j, &w);

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "text.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -41,7 +42,7 @@ static void fill_record(hedge_record *record, int32_t kind, const hedge_policy *
     record->ts_ns = clock_wall_ns();
     hedge_policy_hash(policy, record->policy_hash);
     snprintf(record->build, sizeof(record->build), "%s", hedge_version());
-    snprintf(record->note, sizeof(record->note), "%s", note);
+    text_copy_utf8(record->note, sizeof(record->note), note);
 }
 
 /* The same fault is told once, however often the file is looked at. */

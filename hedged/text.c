@@ -84,6 +84,23 @@ size_t text_utf8_length(const unsigned char *s)
     return 0;
 }
 
+void text_copy_utf8(char *out, size_t capacity, const char *s)
+{
+    const unsigned char *at = (const unsigned char *)s;
+    size_t used = 0;
+
+    while (*at != '\0') {
+        const size_t n = text_utf8_length(at);
+        const size_t put = n > 0 ? n : 1;
+
+        if (used + put >= capacity) break;
+        memcpy(out + used, n > 0 ? (const char *)at : "?", put);
+        used += put;
+        at += put;
+    }
+    out[used] = '\0';
+}
+
 void text_json_string(text *t, const char *s)
 {
     const unsigned char *at = (const unsigned char *)s;

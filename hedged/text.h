@@ -25,6 +25,9 @@ void text_json_string(text *t, const char *s);
 void text_json_double(text *t, double v);
 /* Length of the UTF-8 sequence at s (which ends with NUL), 0 if it is not one. */
 size_t text_utf8_length(const unsigned char *s);
+/* Copies s as UTF-8 that fits: what is not UTF-8 becomes '?', and no character
+ * is cut in two. */
+void text_copy_utf8(char *out, size_t capacity, const char *s);
 void text_hex(text *t, const uint8_t *bytes, size_t n);
 
 /* `"name": ` with a comma before it unless it opens an object or a list. */

@@ -21,7 +21,7 @@ double hedge_blend(int32_t rule, double model_confidence, double liquidity_quali
         /* 2 / (1/a + 1/b) in the form that holds at 0 and cannot pass the larger. */
         return a + b > 0.0 ? fmin(2.0 * (a / (a + b)) * b, fmax(a, b)) : 0.0;
     case HEDGE_BLEND_GEOMETRIC:
-        return sqrt(a * b); /* sqrt(fl(a * a)) is a, so never past the larger */
+        return fmin(sqrt(a * b), fmax(a, b)); /* a * b may underflow upwards */
     case HEDGE_BLEND_PRODUCT:
         return a * b;
     default:

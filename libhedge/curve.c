@@ -260,6 +260,13 @@ static bool layout_new(layout *out, size_t n, uint32_t pieces, uint32_t buckets)
     return true;
 }
 
+/* A rise so small that products on the way to it would lose bits below the
+ * smallest double. It is a step at the segment's middle: nothing measures it. */
+static bool is_tiny(double rise)
+{
+    return rise < 0x1p-900;
+}
+
 static void build_segment(const layout *to, int32_t method, size_t i)
 {
     const double x0 = to->x[i], x1 = to->x[i + 1];
@@ -270,6 +277,11 @@ static void build_segment(const layout *to, int32_t method, size_t i)
 
     to->start[2 * i] = steps_between(to->x[0], x0);
     to->start[2 * i + 1] = steps_between(to->x[0], curve_snap(x0 + 0.5 * h));
+    if (is_tiny(y1 - y0)) {
+        *left = (curve_piece){CURVE_SHIFT + x0, y0, 0.0, 0.0, 0.0};
+        *right = (curve_piece){CURVE_SHIFT + x1, y1, 0.0, 0.0, 0.0};
+        return;
+    }
     if (method == HEDGE_METHOD_LINEAR) {
         *left = (curve_piece){CURVE_SHIFT + x0, y0, secant, 0.0, 0.0};
         *right = (curve_piece){CURVE_SHIFT + x1, y1, secant, 0.0, 0.0};

@@ -61,20 +61,27 @@ static int32_t check_request(scene *s)
     return HEDGE_OK;
 }
 
-/* Presence and range of what is quoted. A part that fails under a floor is
- * not looked at any further. */
+/* The last of step 1. A part that is absent or, in the next check, bad, under
+ * a floor is not looked at any further. */
+static int32_t check_presence(scene *s)
+{
+    s->score_usable = s->override || (s->quote->flags & HEDGE_QUOTE_SCORE) != 0;
+    s->depth_usable = (s->quote->flags & HEDGE_QUOTE_DEPTH) != 0;
+    if (!(s->score_usable && s->depth_usable) && limits_trip(&s->verdict, HEDGE_TRIP_NO_QUOTE))
+        return HEDGE_TRIP_NO_QUOTE;
+    return HEDGE_OK;
+}
+
 static int32_t check_numbers(scene *s)
 {
     const hedge_quote *q = s->quote;
-    const bool score_there = s->override || (q->flags & HEDGE_QUOTE_SCORE);
-    const bool depth_there = (q->flags & HEDGE_QUOTE_DEPTH) != 0;
+    const bool score_good = s->override || (in_unit(q->score) && in_unit(q->confidence));
+    const bool depth_good = q->depth1pct_usd >= 0.0 && isfinite(q->depth1pct_usd);
+    const bool bad = (s->score_usable && !score_good) || (s->depth_usable && !depth_good);
 
-    if (!(score_there && depth_there) && limits_trip(&s->verdict, HEDGE_TRIP_NO_QUOTE))
-        return HEDGE_TRIP_NO_QUOTE;
-    s->score_usable = score_there && (s->override || (in_unit(q->score) && in_unit(q->confidence)));
-    s->depth_usable = depth_there && q->depth1pct_usd >= 0.0 && isfinite(q->depth1pct_usd);
-    if ((score_there && !s->score_usable) || (depth_there && !s->depth_usable))
-        if (limits_trip(&s->verdict, HEDGE_TRIP_BAD_QUOTE)) return HEDGE_TRIP_BAD_QUOTE;
+    s->score_usable = s->score_usable && score_good;
+    s->depth_usable = s->depth_usable && depth_good;
+    if (bad && limits_trip(&s->verdict, HEDGE_TRIP_BAD_QUOTE)) return HEDGE_TRIP_BAD_QUOTE;
     return HEDGE_OK;
 }
 
@@ -141,10 +148,10 @@ static double weight_of(const policy_asset *asset, double depth1pct_usd)
 static double read_quote(const scene *s, hedge_decision *out)
 {
     const hedge_rules *rules = &s->asset->rules;
-    const double model = s->override ? 1.0 : s->quote->confidence;
+    const double model = s->override ? 1.0 : s->quote->confidence + 0.0; /* -0 becomes 0 */
 
     if (s->score_usable) out->score = s->override ? s->request->override_score : s->quote->score;
-    out->score += 0.0; /* -0 becomes 0 */
+    out->score += 0.0;
     if (!s->depth_usable) return 0.0;
     out->liquidity_weight = weight_of(s->asset, s->quote->depth1pct_usd + 0.0);
     out->liquidity_quality =
@@ -174,8 +181,9 @@ static void answer(scene *s, hedge_decision *out, double confidence)
 static int32_t decide(scene *s, hedge_decision *out)
 {
     double confidence;
-    int32_t code = check_request(s);
+    int32_t code = check_presence(s);
 
+    if (code == HEDGE_OK) code = check_request(s);
     if (code == HEDGE_OK) code = check_quote(s, out);
     if (code != HEDGE_OK) return code;
     confidence = read_quote(s, out);

@@ -57,6 +57,8 @@ double liquidity_log1p(double depth1pct_usd)
     const double depth = cut(depth1pct_usd);
     const double v = 1.0 + depth;
 
+    if (depth1pct_usd < 0x1p-60) return depth1pct_usd; /* cutting would empty the smallest */
+
     /* 1 + depth rounds for small depths; the second term gives back what that
      * lost, to first order (d log v = dv / v). */
     return log_of(v) + (depth - (v - 1.0)) / v;

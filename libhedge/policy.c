@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <math.h>
 #include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,7 @@ static int by_name(const void *a, const void *b)
 
 static int64_t limit_ns(const hedge_rules *rules, int32_t trip)
 {
-    return (int64_t)(rules->limits[HEDGE_BREAKER(trip)].limit * NS_PER_MS);
+    return llround(rules->limits[HEDGE_BREAKER(trip)].limit * NS_PER_MS);
 }
 
 static void derive(policy_asset *asset)

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "limits.h"
+#include "struct_size.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -289,8 +290,10 @@ static int32_t check_overrides(const hedge_policy_overrides *o, hedge_error *err
     const error_place nowhere = {.index = -1};
 
     if (o == NULL) return HEDGE_OK;
-    if (o->struct_size < sizeof(*o))
+    if (!struct_size_ok(o, sizeof(*o), sizeof(*o)))
         return error_set(error, HEDGE_E_STRUCT_SIZE, nowhere, "overrides: struct_size");
+    if (o->set & ~(HEDGE_SET_KNOTS | HEDGE_SET_MAX_HEDGE_PCT | HEDGE_SET_STALE_SCORE))
+        return error_set(error, HEDGE_E_ARG, nowhere, "overrides: unknown bits in set");
     if ((o->set & HEDGE_SET_KNOTS) && o->knots_path == NULL)
         return error_set(error, HEDGE_E_ARG, nowhere, "overrides: knots_path is null");
     if ((o->set & HEDGE_SET_MAX_HEDGE_PCT) && !(o->max_hedge_pct >= 0.0 && o->max_hedge_pct <= 1.0))
@@ -321,6 +324,9 @@ static int32_t read_policy(policy_reader *r, const char *text, size_t n)
     code = read_root(r, yaml_tree_root(tree));
     yaml_tree_free(tree);
     if (code == HEDGE_OK && !policy_finish(r->policy)) return out_of_memory(r);
+    if (code == HEDGE_OK && r->policy->text_size > HEDGE_POLICY_FILE_MAX)
+        return policy_fail(r, HEDGE_E_TOO_LARGE, NULL, "", "",
+                           "written out in full the policy is larger than 1 MiB");
     return code;
 }
 

@@ -90,6 +90,41 @@ static void code_f64(codec *c, double *v)
     memcpy(v, &bits, sizeof(bits));
 }
 
+/* Unicode, table 3-7: which second bytes may follow a first one. */
+static bool second_ok(uint8_t first, uint8_t second)
+{
+    switch (first) {
+    case 0xe0:
+        return second >= 0xa0 && second <= 0xbf;
+    case 0xed:
+        return second >= 0x80 && second <= 0x9f;
+    case 0xf0:
+        return second >= 0x90 && second <= 0xbf;
+    case 0xf4:
+        return second >= 0x80 && second <= 0x8f;
+    default:
+        return (second & 0xc0) == 0x80;
+    }
+}
+
+/* Texts are UTF-8, so that every store that a journal is shipped to takes them. */
+static bool is_utf8(const char *text, size_t n)
+{
+    const uint8_t *s = (const uint8_t *)text;
+
+    for (size_t i = 0; i < n;) {
+        const uint8_t c = s[i];
+        const size_t size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+        if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || n - i < size) return false;
+        if (size > 1 && !second_ok(c, s[i + 1])) return false;
+        for (size_t k = 2; k < size; k++)
+            if ((s[i + k] & 0xc0) != 0x80) return false;
+        i += size;
+    }
+    return true;
+}
+
 /* A text: its length in 16 bits, then its bytes without NUL. */
 static void code_text(codec *c, char *text, size_t capacity)
 {
@@ -103,6 +138,7 @@ static void code_text(codec *c, char *text, size_t capacity)
         return;
     }
     code_bytes(c, text, n);
+    if (c->code == HEDGE_OK && !is_utf8(text, n)) c->code = HEDGE_E_RECORD;
     if (c->in == NULL || c->code != HEDGE_OK) return;
     if (memchr(text, '\0', n) != NULL) c->code = HEDGE_E_RECORD;
     memset(text + n, 0, capacity - n);
@@ -171,11 +207,13 @@ static void code_record(codec *c, hedge_record *r)
 int32_t hedge_record_encode(const hedge_record *record, uint8_t *bytes, size_t capacity, size_t *n)
 {
     codec c = {.out = bytes, .capacity = capacity};
+    hedge_record copy; /* the codec writes members back, and the caller's are const */
 
     if (record == NULL || bytes == NULL || n == NULL) return HEDGE_E_ARG;
     *n = 0;
     if (!struct_size_ok(record, sizeof(*record), sizeof(*record))) return HEDGE_E_STRUCT_SIZE;
-    code_record(&c, (hedge_record *)(uintptr_t)record); /* encoding only reads it */
+    struct_size_copy(&copy, record, sizeof(copy));
+    code_record(&c, &copy);
     if (c.code == HEDGE_OK) *n = c.n;
     return c.code;
 }

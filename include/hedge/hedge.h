@@ -256,7 +256,8 @@ typedef struct hedge_policy_overrides {
 
 /* Reads a policy from a YAML file; a `knots:` file it names is looked for in
  * the policy's own folder. A file that is only a list of knots is a policy
- * with every default. Caps: 1 MiB a file, 16 levels, 1,024 assets.
+ * with every default. Caps: 1 MiB a file and the whole policy written out
+ * (hedge_policy_text), 16 levels, 1,024 assets.
  *
  * Allocates; switches the calling thread's locale to "C" while it runs; any
  * thread. Returns HEDGE_OK; HEDGE_E_ARG; HEDGE_E_IO; HEDGE_E_SYNTAX;
@@ -429,7 +430,7 @@ typedef struct hedge_record {
 /* Writes the canonical bytes of a record: fixed order, little endian, doubles
  * by their bits. docs/journal.md lists them. *n is the length.
  * HEDGE_OK; HEDGE_E_ARG; HEDGE_E_STRUCT_SIZE; HEDGE_E_RECORD (unknown kind, a
- * text without its end); HEDGE_E_TOO_LARGE (capacity; HEDGE_RECORD_MAX is
+ * text without its end or that is not UTF-8); HEDGE_E_TOO_LARGE (capacity; HEDGE_RECORD_MAX is
  * always enough). */
 HEDGE_API HEDGE_MUST_CHECK int32_t hedge_record_encode(const hedge_record *record,
                                                        uint8_t *bytes, size_t capacity,

@@ -21,7 +21,7 @@
 #define BACKOFF_MOST_MS 2000
 #define PING_AFTER_MS 1000  /* of silence */
 #define DEAD_AFTER_MS 3000  /* of silence, pings included */
-#define KEYS_AT_ONCE 32
+#define KEY_BYTES_MOST "65000"
 
 struct feed_redis {
     const settings_redis *server;
@@ -176,79 +176,88 @@ static void take_push(feed_redis *f, const redisReply *reply)
 
 typedef char channel_name[sizeof(CHANNEL) + HEDGE_ASSET_NAME_MAX];
 
-/* Sends one command for up to KEYS_AT_ONCE assets from `first` on; their keys
- * stay in `keys`. Returns how many. */
-static int send_for_assets(redis_link *link, const live_policy *p, const char *command, size_t first,
-                           channel_name keys[KEYS_AT_ONCE])
+static void name_channel(const live_policy *p, size_t asset, channel_name out)
 {
-    const size_t count = hedge_policy_asset_count(p->policy);
-    const char *words[KEYS_AT_ONCE + 1] = {command};
-    int n = 0;
-
-    for (size_t i = first; i < count && n < KEYS_AT_ONCE; i++, n++) {
-        snprintf(keys[n], sizeof(channel_name), CHANNEL "%s",
-                 hedge_policy_asset_name(p->policy, (int32_t)i));
-        words[n + 1] = keys[n];
-    }
-    return n > 0 && !redis_link_send(link, n + 1, words) ? -1 : n;
+    snprintf(out, sizeof(channel_name), CHANNEL "%s",
+             hedge_policy_asset_name(p->policy, (int32_t)asset));
 }
 
-/* Subscribes to everything and waits until the server has said so. */
+static void not_what_was_asked(redis_link *link, const char *command, const redisReply *reply)
+{
+    snprintf(link->fault, sizeof(link->fault), "%s: %.150s", command,
+             reply->str != NULL ? reply->str : "an answer of another kind");
+}
+
+/* Subscribes to one asset's channel and waits until the server has said so. */
+static bool subscribe_one(feed_redis *f, redis_link *link, const channel_name channel)
+{
+    const char *const words[] = {"SUBSCRIBE", channel};
+    bool done = false, ok = redis_link_send(link, 2, words);
+
+    while (ok && !done) {
+        redisReply *reply;
+
+        if (redis_link_next(link, DEAD_AFTER_MS, &reply) != REDIS_LINK_REPLY) return false;
+        ok = reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 && is_text(reply->element[0]);
+        if (!ok)
+            not_what_was_asked(link, "SUBSCRIBE", reply);
+        else if (strcmp(reply->element[0]->str, "subscribe") == 0)
+            done = true;
+        else
+            take_push(f, reply); /* a score that came between */
+        freeReplyObject(reply);
+    }
+    return ok;
+}
+
 static bool subscribe(feed_redis *f, redis_link *link, const live_policy *p)
 {
-    channel_name keys[KEYS_AT_ONCE];
-    size_t done = 0;
-    int n;
+    for (size_t i = 0; i < hedge_policy_asset_count(p->policy); i++) {
+        channel_name channel;
 
-    while ((n = send_for_assets(link, p, "SUBSCRIBE", done, keys)) > 0) {
-        for (int confirmed = 0; confirmed < n;) {
-            redisReply *reply;
-            bool ok;
-
-            if (redis_link_next(link, DEAD_AFTER_MS, &reply) != REDIS_LINK_REPLY) return false;
-            ok = reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
-                 is_text(reply->element[0]);
-            if (!ok)
-                snprintf(link->fault, sizeof(link->fault), "SUBSCRIBE: %.150s",
-                         reply->str != NULL ? reply->str : "an answer of another kind");
-            else if (strcmp(reply->element[0]->str, "subscribe") == 0)
-                confirmed++;
-            else
-                take_push(f, reply); /* a score that came between */
-            freeReplyObject(reply);
-            if (!ok) return false;
-        }
-        done += (size_t)n;
+        name_channel(p, i, channel);
+        if (!subscribe_one(f, link, channel)) return false;
     }
-    return n == 0;
+    return true;
 }
 
-/* Reads the keys as they are now. Another connection: a subscribed one may not. */
+/* Reads one key as it is now. A range of it: whatever somebody has stored
+ * there, the answer is short, and the other assets are not held up. */
+static bool read_key(feed_redis *f, redis_link *link, const channel_name key)
+{
+    const char *const words[] = {"GETRANGE", key, "0", KEY_BYTES_MOST};
+    redisReply *reply = NULL;
+    bool ok;
+
+    if (!redis_link_send(link, 4, words) ||
+        redis_link_next(link, DEAD_AFTER_MS, &reply) != REDIS_LINK_REPLY)
+        return false;
+    ok = is_text(reply);
+    if (ok && reply->len > 0) take(f, key, reply);
+    if (!ok && reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "WRONGTYPE", 9) == 0) {
+        count(f, MALFORMED); /* a list or so: the asset's own trouble */
+        ok = true;
+    }
+    if (!ok) not_what_was_asked(link, "GETRANGE", reply);
+    freeReplyObject(reply);
+    return ok;
+}
+
+/* Reads all keys. Another connection: a subscribed one may not. */
 static bool snapshot(feed_redis *f, const live_policy *p, char fault[REDIS_LINK_FAULT_MAX])
 {
-    channel_name keys[KEYS_AT_ONCE];
     redis_link link;
-    size_t done = 0;
-    int n = -1;
+    bool ok = redis_link_open(&link, f->server, f->stop_fd);
 
-    if (redis_link_open(&link, f->server, f->stop_fd)) {
-        while ((n = send_for_assets(&link, p, "MGET", done, keys)) > 0) {
-            redisReply *reply = NULL;
+    for (size_t i = 0; ok && i < hedge_policy_asset_count(p->policy); i++) {
+        channel_name key;
 
-            if (redis_link_next(&link, DEAD_AFTER_MS, &reply) != REDIS_LINK_REPLY) break;
-            for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
-                if (i < (size_t)n && is_text(reply->element[i])) take(f, keys[i], reply->element[i]);
-            if (reply->type == REDIS_REPLY_ERROR)
-                snprintf(link.fault, sizeof(link.fault), "MGET: %.150s", reply->str);
-            const bool ok = reply->type == REDIS_REPLY_ARRAY;
-            freeReplyObject(reply);
-            if (!ok) break;
-            done += (size_t)n;
-        }
-        redis_link_close(&link);
+        name_channel(p, i, key);
+        ok = read_key(f, &link, key);
     }
-    if (n != 0) snprintf(fault, REDIS_LINK_FAULT_MAX, "%s", link.fault);
-    return n == 0;
+    if (!ok) snprintf(fault, REDIS_LINK_FAULT_MAX, "%s", link.fault);
+    redis_link_close(&link);
+    return ok;
 }
 
 /* Takes messages until the connection breaks, or the assets change. */

@@ -106,7 +106,9 @@ static int write_head(char *out, size_t capacity, const http_reply *reply, bool 
 /* Head and body in one write: two would be two packets. */
 static void send_reply(struct mg_connection *connection, http_reply *reply, bool close)
 {
+    const bool bodiless = strcmp(mg_get_request_info(connection)->request_method, "HEAD") == 0;
     char small[SMALL_REPLY];
+    size_t body;
     int head;
 
     if (reply->body.failed) { /* no memory for a body: say so without one */
@@ -117,31 +119,51 @@ static void send_reply(struct mg_connection *connection, http_reply *reply, bool
     if (close) mg_disable_connection_keep_alive(connection);
     head = write_head(small, sizeof(small), reply, close);
     if (head < 0 || (size_t)head >= sizeof(small)) return;
-    if ((size_t)head + reply->body.n <= sizeof(small)) {
-        if (reply->body.n > 0) memcpy(small + head, reply->body.bytes, reply->body.n);
-        mg_write(connection, small, (size_t)head + reply->body.n);
+    body = bodiless ? 0 : reply->body.n;
+    if ((size_t)head + body <= sizeof(small)) {
+        if (body > 0) memcpy(small + head, reply->body.bytes, body);
+        mg_write(connection, small, (size_t)head + body);
     } else if (mg_write(connection, small, (size_t)head) > 0) {
-        mg_write(connection, reply->body.bytes, reply->body.n);
+        mg_write(connection, reply->body.bytes, body);
     }
 }
 
 /* ---- receiving ---------------------------------------------------------------- */
+
+static int count_headers(const struct mg_request_info *info, const char *name)
+{
+    int n = 0;
+
+    for (int i = 0; i < info->num_headers; i++)
+        n += mg_strcasecmp(info->http_headers[i].name, name) == 0;
+    return n;
+}
+
+/* RFC 9112, 3.2: one Host, but in HTTP/1.0. */
+static bool check_host(const struct mg_request_info *info, problem *p)
+{
+    const int hosts = count_headers(info, "Host");
+    const bool old = info->http_version != NULL && strcmp(info->http_version, "1.0") == 0;
+
+    return hosts == 1 || (old && hosts == 0) ||
+           problem_set(p, 400, "bad_request", NULL, "a request has one Host header");
+}
 
 /* How long the body is. False: it must not be read, and the connection closes,
  * because nobody can say where the next request begins. */
 static bool body_length(const struct mg_connection *connection, bool wanted, size_t *out, problem *p)
 {
     const struct mg_request_info *info = mg_get_request_info(connection);
-    int lengths = 0;
+    const int lengths = count_headers(info, "Content-Length");
+    const char *length = mg_get_header(connection, "Content-Length");
 
-    for (int i = 0; i < info->num_headers; i++) {
-        lengths += mg_strcasecmp(info->http_headers[i].name, "Content-Length") == 0;
-        if (mg_strcasecmp(info->http_headers[i].name, "Transfer-Encoding") == 0)
-            return problem_set(p, 411, "length_required", NULL,
-                               "send the body with a Content-Length, not a Transfer-Encoding");
-    }
+    if (count_headers(info, "Transfer-Encoding") > 0)
+        return problem_set(p, 411, "length_required", NULL,
+                           "send the body with a Content-Length, not a Transfer-Encoding");
     if (lengths > 1)
         return problem_set(p, 400, "bad_request", NULL, "two Content-Length headers");
+    if (length != NULL && (length[0] == '\0' || length[strspn(length, "0123456789")] != '\0'))
+        return problem_set(p, 400, "bad_request", NULL, "Content-Length must be a whole number");
     if (lengths == 0 && wanted)
         return problem_set(p, 411, "length_required", NULL, "a Content-Length is missing");
     if (info->content_length > HTTP_BODY_MAX)
@@ -174,7 +196,9 @@ static bool matches(const char *route, const char *path, char name[64])
     if (brace == NULL) return strcmp(route, path) == 0;
     if (strncmp(route, path, prefix) != 0 || path[prefix] == '\0') return false;
     if (strchr(path + prefix, '/') != NULL) return false;
-    return snprintf(name, 64, "%s", path + prefix) < 64; /* decoded already */
+    const int n = mg_url_decode(path + prefix, (int)strlen(path + prefix), name, 64, 0);
+    /* A decoded NUL would end the name early and let it pass for another. */
+    return n >= 0 && strlen(name) == (size_t)n;
 }
 
 /* The route of a request. False, and the problem is 404 or 405. */
@@ -234,7 +258,7 @@ static int begin_request(struct mg_connection *connection)
         p.retry_after_s = 1;
         ok = false;
     } else {
-        ok = find_route(service, info, &request, &reply, &route, &p) &&
+        ok = check_host(info, &p) && find_route(service, info, &request, &reply, &route, &p) &&
              body_length(connection, strcmp(info->request_method, "GET") != 0 &&
                                          strcmp(service->routes[route].path, "/curve/reload") != 0,
                          &request.body_size, &p) &&
@@ -279,6 +303,7 @@ http_server *http_start(const char *host, uint16_t port, const http_service *ser
                              "keep_alive_timeout_ms", "15000",
                              "request_timeout_ms", "5000",
                              "tcp_nodelay", "1",
+                             "decode_url", "no",
                              "max_request_size", "16384",
                              "enable_directory_listing", "no",
                              "access_control_allow_origin", "",

@@ -19,8 +19,8 @@
 #define CHANNEL "sentiment:latest:"
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS 2000
-#define PING_AFTER_MS 1000  /* of silence */
-#define DEAD_AFTER_MS 3000  /* of silence, pings included */
+#define PING_AFTER_MS 1000 /* of silence */
+#define DEAD_AFTER_MS 3000 /* of silence, pings included */
 #define KEY_BYTES_MOST "65000"
 
 struct feed_redis {
@@ -123,7 +123,8 @@ static bool from_future(const live_policy *p, int32_t asset, int64_t ts_ns)
     return ts_ns - clock_wall_ns() > (int64_t)(skew_ms * NS_PER_MS);
 }
 
-static verdict apply(feed_redis *f, const live_policy *p, const char *name, const redisReply *payload)
+static verdict apply(feed_redis *f, const live_policy *p, const char *name,
+                     const redisReply *payload)
 {
     const int32_t asset = hedge_policy_asset(p->policy, name);
     problem why = {0};

@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALL_BODY 4096   /* read onto the stack */
-#define SMALL_REPLY 8192  /* sent from the stack */
+#define SMALL_BODY 4096  /* read onto the stack */
+#define SMALL_REPLY 8192 /* sent from the stack */
 
 struct http_server {
     struct mg_context *context;
@@ -64,7 +64,8 @@ bool http_query_known(const http_request *request, const char *const *names, pro
 
             snprintf(name, sizeof(name), "%.*s", (int)(n < 60 ? n : 60), at);
             return problem_set(p, 400, "bad_query", name, "%s",
-                               names[i] == NULL ? "unknown parameter" : "the parameter is there twice");
+                               names[i] == NULL ? "unknown parameter"
+                                                : "the parameter is there twice");
         }
         seen |= UINT32_C(1) << i;
         at += strcspn(at, "&");
@@ -98,9 +99,8 @@ static int write_head(char *out, size_t capacity, const http_reply *reply, bool 
                     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
                     "Connection: %s\r\n%s\r\n",
-                    reply->status,
-                    mg_get_response_code_text(NULL, reply->status), reply->content_type,
-                    reply->body.n, close ? "close" : "keep-alive", more);
+                    reply->status, mg_get_response_code_text(NULL, reply->status),
+                    reply->content_type, reply->body.n, close ? "close" : "keep-alive", more);
 }
 
 /* Head and body in one write: two would be two packets. */
@@ -151,7 +151,8 @@ static bool check_host(const struct mg_request_info *info, problem *p)
 
 /* How long the body is. False: it must not be read, and the connection closes,
  * because nobody can say where the next request begins. */
-static bool body_length(const struct mg_connection *connection, bool wanted, size_t *out, problem *p)
+static bool body_length(const struct mg_connection *connection, bool wanted, size_t *out,
+                        problem *p)
 {
     const struct mg_request_info *info = mg_get_request_info(connection);
     const int lengths = count_headers(info, "Content-Length");
@@ -160,8 +161,7 @@ static bool body_length(const struct mg_connection *connection, bool wanted, siz
     if (count_headers(info, "Transfer-Encoding") > 0)
         return problem_set(p, 411, "length_required", NULL,
                            "send the body with a Content-Length, not a Transfer-Encoding");
-    if (lengths > 1)
-        return problem_set(p, 400, "bad_request", NULL, "two Content-Length headers");
+    if (lengths > 1) return problem_set(p, 400, "bad_request", NULL, "two Content-Length headers");
     if (length != NULL && (length[0] == '\0' || length[strspn(length, "0123456789")] != '\0'))
         return problem_set(p, 400, "bad_request", NULL, "Content-Length must be a whole number");
     if (lengths == 0 && wanted)
@@ -259,8 +259,9 @@ static int begin_request(struct mg_connection *connection)
         ok = false;
     } else {
         ok = check_host(info, &p) && find_route(service, info, &request, &reply, &route, &p) &&
-             body_length(connection, strcmp(info->request_method, "GET") != 0 &&
-                                         strcmp(service->routes[route].path, "/curve/reload") != 0,
+             body_length(connection,
+                         strcmp(info->request_method, "GET") != 0 &&
+                             strcmp(service->routes[route].path, "/curve/reload") != 0,
                          &request.body_size, &p) &&
              handle(connection, service, route, &request, &reply, &p);
     }
@@ -297,16 +298,26 @@ http_server *http_start(const char *host, uint16_t port, const http_service *ser
     struct mg_server_port bound = {0};
     char address[96];
     /* A connection occupies a thread for as long as it lives, idle or not. */
-    const char *options[] = {"listening_ports", address,
-                             "num_threads", "512",
-                             "enable_keep_alive", "yes",
-                             "keep_alive_timeout_ms", "15000",
-                             "request_timeout_ms", "5000",
-                             "tcp_nodelay", "1",
-                             "decode_url", "no",
-                             "max_request_size", "16384",
-                             "enable_directory_listing", "no",
-                             "access_control_allow_origin", "",
+    const char *options[] = {"listening_ports",
+                             address,
+                             "num_threads",
+                             "512",
+                             "enable_keep_alive",
+                             "yes",
+                             "keep_alive_timeout_ms",
+                             "15000",
+                             "request_timeout_ms",
+                             "5000",
+                             "tcp_nodelay",
+                             "1",
+                             "decode_url",
+                             "no",
+                             "max_request_size",
+                             "16384",
+                             "enable_directory_listing",
+                             "no",
+                             "access_control_allow_origin",
+                             "",
                              NULL};
     http_server *server = calloc(1, sizeof(*server));
 

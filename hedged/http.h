@@ -14,7 +14,7 @@ typedef struct http_request {
     const char *query; /* still encoded; NULL: none */
     char *body;        /* NUL behind it */
     size_t body_size;
-    char name[64];     /* what stood for `{…}` in the path, decoded */
+    char name[64]; /* what stood for `{…}` in the path, decoded */
 } http_request;
 
 typedef struct http_reply {

@@ -200,8 +200,7 @@ static job *copy_job(const job *w)
     *copy = (job){.n = w->n, .owned = true};
     copy->records = (hedge_record *)(void *)(copy + 1);
     memcpy(copy->records, w->records, w->n * sizeof(hedge_record));
-    if (text > 0)
-        copy->policy_text = memcpy((char *)(copy->records + w->n), w->policy_text, text);
+    if (text > 0) copy->policy_text = memcpy((char *)(copy->records + w->n), w->policy_text, text);
     return copy;
 }
 

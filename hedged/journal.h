@@ -49,10 +49,10 @@ typedef struct journal_head {
 typedef struct journal_state {
     journal_head head;
     uint64_t writer;
-    bool failing;       /* the last commit failed */
-    char fault[160];    /* why */
+    bool failing;    /* the last commit failed */
+    char fault[160]; /* why */
     uint64_t records, commits, failures, refused;
-    uint64_t lost;      /* acknowledged, and then not written: must stay 0 */
+    uint64_t lost; /* acknowledged, and then not written: must stay 0 */
     uint32_t queued;
 } journal_state;
 

@@ -163,7 +163,8 @@ static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], cons
     const int code = sqlite3_errcode(f->db);
 
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        return fail(f, message, path, "another process holds this journal; one journal, one daemon");
+        return fail(f, message, path,
+                    "another process holds this journal; one journal, one daemon");
     if (code == SQLITE_NOTADB) return fail(f, message, path, "is not a journal");
     return fail(f, message, path, sqlite3_errmsg(f->db));
 }

@@ -193,9 +193,9 @@ bool json_number(const cJSON *object, const char *name, bool *given, double *out
 
     if (given != NULL) *given = member != NULL;
     if (member == NULL)
-        return given != NULL || problem_set(p, 422, "bad_value", name, "missing; a number is wanted");
-    if (!cJSON_IsNumber(member))
-        return problem_set(p, 422, "bad_value", name, "must be a number");
+        return given != NULL ||
+               problem_set(p, 422, "bad_value", name, "missing; a number is wanted");
+    if (!cJSON_IsNumber(member)) return problem_set(p, 422, "bad_value", name, "must be a number");
     if (!isfinite(member->valuedouble))
         return problem_set(p, 400, "bad_json", name, "larger than any number this API takes");
     *out = member->valuedouble;
@@ -206,8 +206,7 @@ bool json_string(const cJSON *object, const char *name, const char **out, proble
 {
     const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
 
-    if (member == NULL)
-        return problem_set(p, 422, "bad_value", name, "missing; a text is wanted");
+    if (member == NULL) return problem_set(p, 422, "bad_value", name, "missing; a text is wanted");
     if (!cJSON_IsString(member)) return problem_set(p, 422, "bad_value", name, "must be a text");
     *out = member->valuestring;
     return true;

@@ -132,7 +132,8 @@ static bool is_older(const hedge_quote *held, const live_update *u)
 {
     return (u->has_score && (held->flags & HEDGE_QUOTE_SCORE) &&
             u->score_ts_ns < held->score_ts_ns) ||
-           (u->has_depth && (held->flags & HEDGE_QUOTE_DEPTH) && u->depth_ts_ns < held->depth_ts_ns);
+           (u->has_depth && (held->flags & HEDGE_QUOTE_DEPTH) &&
+            u->depth_ts_ns < held->depth_ts_ns);
 }
 
 int32_t live_put(live *l, const live_policy *policy, int32_t asset, const live_update *update)
@@ -150,8 +151,8 @@ int32_t live_put(live *l, const live_policy *policy, int32_t asset, const live_u
             code = hedge_market_put_score(l->market, slot, update->score, update->confidence,
                                           update->score_ts_ns);
         if (update->has_depth && code == HEDGE_OK)
-            code = hedge_market_put_depth(l->market, slot, update->depth1pct_usd,
-                                          update->depth_ts_ns);
+            code =
+                hedge_market_put_depth(l->market, slot, update->depth1pct_usd, update->depth_ts_ns);
     }
     pthread_mutex_unlock(&l->market_lock);
     return code;

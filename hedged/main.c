@@ -14,11 +14,16 @@
 #define EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h: do not start it again as it is */
 
 static const http_route routes[] = {
-    {"POST", "/hedge", route_hedge},         {"POST", "/hedge/batch", route_hedge_batch},
-    {"PUT", "/quotes/{asset}", route_put_quote}, {"GET", "/quotes", route_quotes},
-    {"GET", "/curve", route_curve},          {"POST", "/curve/reload", route_reload},
-    {"GET", "/decisions", route_decisions},  {"GET", "/healthz", route_healthz},
-    {"GET", "/readyz", route_readyz},        {"GET", "/metrics", route_metrics},
+    {"POST", "/hedge", route_hedge},
+    {"POST", "/hedge/batch", route_hedge_batch},
+    {"PUT", "/quotes/{asset}", route_put_quote},
+    {"GET", "/quotes", route_quotes},
+    {"GET", "/curve", route_curve},
+    {"POST", "/curve/reload", route_reload},
+    {"GET", "/decisions", route_decisions},
+    {"GET", "/healthz", route_healthz},
+    {"GET", "/readyz", route_readyz},
+    {"GET", "/metrics", route_metrics},
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -53,8 +58,9 @@ static int refuse_policy(const settings *s, const hedge_error *error)
 {
     char message[800];
 
-    snprintf(message, sizeof(message), "HEDGE_POLICY=%s: %s:%d: %s%s%s", s->policy_path, error->file,
-             error->line, error->field, error->field[0] != '\0' ? ": " : "", error->message);
+    snprintf(message, sizeof(message), "HEDGE_POLICY=%s: %s:%d: %s%s%s", s->policy_path,
+             error->file, error->line, error->field, error->field[0] != '\0' ? ": " : "",
+             error->message);
     return refuse_start(message);
 }
 
@@ -76,7 +82,8 @@ static bool record_start(app *a, const hedge_policy *policy)
     first_policy.kind = HEDGE_RECORD_POLICY;
     snprintf(first_policy.note, sizeof(first_policy.note), "start");
     return journal_append(a->journal, &start, 1) == JOURNAL_OK &&
-           journal_append_policy(a->journal, &first_policy, hedge_policy_text(policy, NULL)) == JOURNAL_OK;
+           journal_append_policy(a->journal, &first_policy, hedge_policy_text(policy, NULL)) ==
+               JOURNAL_OK;
 }
 
 static void record_stop(app *a)
@@ -189,7 +196,9 @@ static int run(const settings *s, hedge_policy *policy, const sigset_t *signals)
     if (a.journal != NULL) record_stop(&a);
     journal_close(a.journal);
     live_free(a.live);
-    if (code == 0) LOG(LOG_INFO, "stopped", LOG_NUMBER("uptime_s", (double)(clock_steady_ns() - a.started_ns) / NS_PER_S));
+    if (code == 0)
+        LOG(LOG_INFO, "stopped",
+            LOG_NUMBER("uptime_s", (double)(clock_steady_ns() - a.started_ns) / NS_PER_S));
     return code;
 }
 

@@ -8,9 +8,8 @@
 #include <stdio.h>
 
 /* Seconds. 0.0005 and 0.003 are the goals at 1 and 64 connections. */
-static const double bounds[METRICS_BUCKETS] = {0.00005, 0.0001, 0.00025, 0.0005, 0.001,
-                                               0.002,   0.003,  0.005,   0.01,   0.025,
-                                               0.05,    0.1,    0.5,     1.0};
+static const double bounds[METRICS_BUCKETS] = {
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0};
 
 static void add(atomic_ullong *counter, unsigned long long n)
 {
@@ -86,7 +85,8 @@ static void write_durations(const metrics_route *r, text *out)
 
 static void write_routes(const metrics *m, text *out)
 {
-    metrics_family(out, "hedge_requests_total", "counter", "Requests by route and class of status.");
+    metrics_family(out, "hedge_requests_total", "counter",
+                   "Requests by route and class of status.");
     for (const metrics_route *r = m->routes; r < m->routes + METRICS_ROUTES_MAX; r++) {
         for (int i = 2; r->name != NULL && i < METRICS_CLASSES; i++) {
             char labels[96];

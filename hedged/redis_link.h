@@ -17,8 +17,8 @@
 
 typedef struct redis_link {
     redisContext *context;
-    int stop_fd;         /* becomes readable when the daemon stops */
-    size_t reply_bytes;  /* of the reply that is not whole yet */
+    int stop_fd;        /* becomes readable when the daemon stops */
+    size_t reply_bytes; /* of the reply that is not whole yet */
     char fault[REDIS_LINK_FAULT_MAX];
 } redis_link;
 

@@ -18,7 +18,7 @@ static const char *kind_name(int32_t kind)
                                         "policy_refused", "halt",  "resume"};
 
     return kind >= HEDGE_RECORD_DECISION && kind <= HEDGE_RECORD_RESUME ? names[kind - 1]
-                                                                       : "unknown";
+                                                                        : "unknown";
 }
 
 static void write_hex(text *out, const char *name, const uint8_t *bytes, size_t n)
@@ -104,8 +104,8 @@ static void write_row(const journal_row *row, text *out)
 }
 
 /* A whole number in the query. */
-static bool read_number(const http_request *request, const char *name, uint64_t least, uint64_t most,
-                        uint64_t *out, problem *p)
+static bool read_number(const http_request *request, const char *name, uint64_t least,
+                        uint64_t most, uint64_t *out, problem *p)
 {
     char value[24];
     const int found = http_query(request, name, value, sizeof(value));

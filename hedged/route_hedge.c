@@ -135,7 +135,8 @@ static void journal_problem(journal_result result, problem *p)
 {
     switch (result) {
     case JOURNAL_FULL:
-        problem_set(p, 503, "journal_full", NULL, "the journal's queue is full; nothing was decided");
+        problem_set(p, 503, "journal_full", NULL,
+                    "the journal's queue is full; nothing was decided");
         break;
     case JOURNAL_CLOSING:
         problem_set(p, 503, "stopping", NULL, "the daemon is stopping");
@@ -299,7 +300,8 @@ void route_hedge_batch(void *context, const http_request *request, http_reply *r
     live_policy *policy = live_acquire(a->live);
     bool ok = object != NULL && json_check_members(object, names, &p);
 
-    ok = ok && size_batch(a, cJSON_GetObjectItemCaseSensitive(object, "requests"), policy, reply, &p);
+    ok = ok &&
+         size_batch(a, cJSON_GetObjectItemCaseSensitive(object, "requests"), policy, reply, &p);
     if (!ok) http_reply_problem(reply, &p);
     live_release(policy);
     cJSON_Delete(object);

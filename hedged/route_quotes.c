@@ -92,7 +92,8 @@ static bool read_update(const cJSON *object, double skew_ms, live_update *out, p
         !read_time(object, "depth_ts_ms", skew_ms, now_ns, &depth_ts, &out->depth_ts_ns, p))
         return false;
     if (!out->has_score && !out->has_depth)
-        return problem_set(p, 422, "bad_value", "score", "score or depth1pct_usd or both are wanted");
+        return problem_set(p, 422, "bad_value", "score",
+                           "score or depth1pct_usd or both are wanted");
     if (!out->has_score && (confidence || ts))
         return problem_set(p, 422, "bad_value", "score",
                            "missing: confidence and ts_ms go with a score");

@@ -102,7 +102,10 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
     reply->status = ready ? 200 : 503;
     if (!ready) reply->retry_after_s = 1;
     text_puts(&reply->body, "{");
-    text_member_string(&reply->body, "status", !ready ? "unready" : degraded ? "degraded" : "ready");
+    text_member_string(&reply->body, "status",
+                       !ready     ? "unready"
+                       : degraded ? "degraded"
+                                  : "ready");
     text_name(&reply->body, "reasons");
     if (!reasons.failed) text_put(&reply->body, reasons.bytes, reasons.n);
     text_puts(&reply->body, "]");

@@ -85,7 +85,8 @@ static bool decode(const char *from, size_t n, char *out, size_t capacity)
         char c = from[i];
 
         if (c == '%') {
-            if (i + 2 >= n || hex_digit(from[i + 1]) < 0 || hex_digit(from[i + 2]) < 0) return false;
+            if (i + 2 >= n || hex_digit(from[i + 1]) < 0 || hex_digit(from[i + 2]) < 0)
+                return false;
             c = (char)(hex_digit(from[i + 1]) * 16 + hex_digit(from[i + 2]));
             i += 2;
         }
@@ -164,8 +165,7 @@ static bool read_redis(settings_redis *redis, char message[SETTINGS_MESSAGE_MAX]
     if (at != NULL && !read_credentials(url, (size_t)(at - url), redis))
         return refuse(message, "%s", form);
     if (!read_host(host, (size_t)(slash - host), redis)) return refuse(message, "%s", form);
-    if (slash[0] == '/' && slash[1] != '\0' &&
-        !read_whole_number(slash + 1, 0, 1000000, &database))
+    if (slash[0] == '/' && slash[1] != '\0' && !read_whole_number(slash + 1, 0, 1000000, &database))
         return refuse(message, "%s", form);
     redis->database = (int32_t)database;
     redis->on = true;
@@ -185,18 +185,23 @@ static bool read_address(settings *s, char message[SETTINGS_MESSAGE_MAX])
     if (inet_pton(AF_INET, host, &address) != 1)
         return refuse(message, "HEDGE_API_HOST=%.100s: must be an IPv4 address", host);
     if (port != NULL && !read_whole_number(port, 0, 65535, &number))
-        return refuse(message, "HEDGE_API_PORT=%.100s: must be a whole number from 0 (any free one) "
-                               "to 65535", port);
+        return refuse(message,
+                      "HEDGE_API_PORT=%.100s: must be a whole number from 0 (any free one) "
+                      "to 65535",
+                      port);
     snprintf(s->host, sizeof(s->host), "%s", host);
     s->port = (uint16_t)number;
     if (environment != NULL && strcmp(environment, "dev") != 0 && strcmp(environment, "prod") != 0)
         return refuse(message, "HEDGE_ENV=%.100s: must be dev or prod", environment);
     if (environment != NULL && strcmp(environment, "prod") == 0)
-        return refuse(message, "HEDGE_ENV=prod: callers must then show a token, and this version has "
-                               "no keys to check one with; use HEDGE_ENV=dev on a loopback address");
+        return refuse(message,
+                      "HEDGE_ENV=prod: callers must then show a token, and this version has "
+                      "no keys to check one with; use HEDGE_ENV=dev on a loopback address");
     if (ntohl(address.s_addr) >> 24 != 127)
-        return refuse(message, "HEDGE_API_HOST=%s: off loopback callers must show a token, and this "
-                               "version has no keys to check one with; use 127.0.0.1", host);
+        return refuse(message,
+                      "HEDGE_API_HOST=%s: off loopback callers must show a token, and this "
+                      "version has no keys to check one with; use 127.0.0.1",
+                      host);
     return true;
 }
 
@@ -211,7 +216,8 @@ static const char *installed_policy(settings *s)
     program[n > 0 ? n : 0] = '\0';
     slash = strrchr(program, '/');
     if (slash != NULL) *slash = '\0';
-    snprintf(s->installed_policy, sizeof(s->installed_policy), "%s/" HEDGE_POLICY_FROM_BIN, program);
+    snprintf(s->installed_policy, sizeof(s->installed_policy), "%s/" HEDGE_POLICY_FROM_BIN,
+             program);
     return s->installed_policy;
 }
 
@@ -224,14 +230,15 @@ static bool read_policy(settings *s, char message[SETTINGS_MESSAGE_MAX])
     *o = (hedge_policy_overrides)HEDGE_INIT(hedge_policy_overrides);
     s->policy_path = value_of("HEDGE_POLICY");
     if (s->policy_path == NULL)
-        s->policy_path = access("configs/policy.yaml", R_OK) == 0 ? "configs/policy.yaml"
-                                                                  : installed_policy(s);
+        s->policy_path =
+            access("configs/policy.yaml", R_OK) == 0 ? "configs/policy.yaml" : installed_policy(s);
     o->knots_path = value_of("HEDGE_SPLINE_KNOTS");
     if (o->knots_path != NULL) o->set |= HEDGE_SET_KNOTS;
     if (!read_number("HEDGE_MAX_HEDGE_PCT", 0.0, 1.0, &o->max_hedge_pct, &given, message))
         return false;
     if (given) o->set |= HEDGE_SET_MAX_HEDGE_PCT;
-    if (!read_number("HEDGE_STALE_SCORE_S", 0.001, 86400.0, &seconds, &given, message)) return false;
+    if (!read_number("HEDGE_STALE_SCORE_S", 0.001, 86400.0, &seconds, &given, message))
+        return false;
     if (given) o->set |= HEDGE_SET_STALE_SCORE;
     o->stale_score_ms = seconds * 1000.0;
     return true;
@@ -255,11 +262,11 @@ static bool read_journal(settings *s, char message[SETTINGS_MESSAGE_MAX])
 static bool refuse_unsupported(char message[SETTINGS_MESSAGE_MAX])
 {
     static const char *const known[] = {
-        "HEDGE_ENV",        "HEDGE_API_HOST",      "HEDGE_API_PORT",      "HEDGE_POLICY",
+        "HEDGE_ENV",          "HEDGE_API_HOST",      "HEDGE_API_PORT",      "HEDGE_POLICY",
         "HEDGE_SPLINE_KNOTS", "HEDGE_MAX_HEDGE_PCT", "HEDGE_STALE_SCORE_S", "HEDGE_JOURNAL",
-        "HEDGE_DURABILITY", "HEDGE_LOG_DECISIONS", "HEDGE_REDIS_URL"};
-    static const char *const later[] = {"HEDGE_CLICKHOUSE_", "HEDGE_DB_", "HEDGE_JWT_", "HEDGE_TLS_",
-                                        "HEDGE_SHADOW_"};
+        "HEDGE_DURABILITY",   "HEDGE_LOG_DECISIONS", "HEDGE_REDIS_URL"};
+    static const char *const later[] = {"HEDGE_CLICKHOUSE_", "HEDGE_DB_", "HEDGE_JWT_",
+                                        "HEDGE_TLS_", "HEDGE_SHADOW_"};
 
     for (char **entry = environ; *entry != NULL; entry++) {
         const size_t n = strcspn(*entry, "=");

@@ -53,8 +53,7 @@ INLINE const curve_piece *find_piece(const hedge_curve *curve, uint32_t at)
 static double eval_outside(const hedge_curve *curve, double shifted)
 {
     if (isnan(shifted)) return (double)NAN;
-    return shifted < curve->pieces[0].shifted_x + HEDGE_SCORE_STEP ? curve->first_y
-                                                                   : curve->last_y;
+    return shifted < curve->pieces[0].shifted_x + HEDGE_SCORE_STEP ? curve->first_y : curve->last_y;
 }
 
 INLINE double eval_body(const hedge_curve *curve, double score)
@@ -96,9 +95,8 @@ __attribute__((target("avx2,fma"))) static double eval_fma(const hedge_curve *cu
     return eval_body(curve, score);
 }
 
-__attribute__((target("avx2,fma"))) static void eval_n_fma(const hedge_curve *curve,
-                                                           const double *score, double *hedge,
-                                                           size_t n)
+__attribute__((target("avx2,fma"))) static void
+eval_n_fma(const hedge_curve *curve, const double *score, double *hedge, size_t n)
 {
     eval_n_body(curve, score, hedge, n);
 }
@@ -146,7 +144,8 @@ double hedge_curve_slope(const hedge_curve *curve, double score)
     at = bits_of(shifted) - curve->first_bits;
     if (at > curve->steps) return 0.0;
     /* The last knot belongs to the last piece, which is written from it. */
-    p = at < curve->steps ? find_piece(curve, (uint32_t)at) : &curve->pieces[curve->piece_count - 1];
+    p = at < curve->steps ? find_piece(curve, (uint32_t)at)
+                          : &curve->pieces[curve->piece_count - 1];
     e = shifted - p->shifted_x;
     return fma(e, fma(e, 3.0 * p->d, 2.0 * p->c), p->b);
 }
@@ -244,9 +243,9 @@ typedef struct layout {
 
 static bool layout_new(layout *out, size_t n, uint32_t pieces, uint32_t buckets)
 {
-    char *block = malloc(sizeof(hedge_curve) + pieces * sizeof(curve_piece) +
-                         4 * n * sizeof(double) + pieces * sizeof(uint32_t) +
-                         (buckets + 1) * sizeof(uint16_t));
+    char *block =
+        malloc(sizeof(hedge_curve) + pieces * sizeof(curve_piece) + 4 * n * sizeof(double) +
+               pieces * sizeof(uint32_t) + (buckets + 1) * sizeof(uint16_t));
 
     if (block == NULL) return false;
     out->curve = (hedge_curve *)(void *)block;
@@ -301,8 +300,7 @@ static void build_buckets(const hedge_curve *curve, uint16_t *bucket, uint32_t b
     uint32_t piece = 0;
 
     for (uint32_t j = 0; j <= buckets; j++) {
-        while (piece + 1 < curve->piece_count &&
-               curve->start[piece + 1] >> curve->bucket_shift < j)
+        while (piece + 1 < curve->piece_count && curve->start[piece + 1] >> curve->bucket_shift < j)
             piece++;
         bucket[j] = (uint16_t)piece;
     }

@@ -113,8 +113,7 @@ static int32_t check_levels(scene *s)
 {
     const bool score = s->score_usable && !s->override, depth = s->depth_usable;
     const hedge_quote *q = s->quote;
-    const hedge_limit *extreme =
-        &s->asset->rules.limits[HEDGE_BREAKER(HEDGE_TRIP_EXTREME_SCORE)];
+    const hedge_limit *extreme = &s->asset->rules.limits[HEDGE_BREAKER(HEDGE_TRIP_EXTREME_SCORE)];
 
     if (score && jumps(s) && limits_trip(&s->verdict, HEDGE_TRIP_SCORE_JUMP))
         return HEDGE_TRIP_SCORE_JUMP;
@@ -218,8 +217,8 @@ static int32_t size_checked(const hedge_policy *policy, const hedge_request *req
                .override = (request->flags & HEDGE_REQUEST_OVERRIDE) != 0};
     int32_t code;
 
-    *out = (hedge_decision){
-        .struct_size = out->struct_size, .asset = request->asset, .ts_ns = now_ns};
+    *out =
+        (hedge_decision){.struct_size = out->struct_size, .asset = request->asset, .ts_ns = now_ns};
     if (quote->flags & HEDGE_QUOTE_HALTED) {
         out->flags = HEDGE_FLAG(HEDGE_TRIP_HALTED);
         return out->status = HEDGE_TRIP_HALTED;

@@ -134,8 +134,7 @@ int32_t hedge_market_put_score(hedge_market *market, int32_t i, double score, do
     return HEDGE_OK;
 }
 
-int32_t hedge_market_put_depth(hedge_market *market, int32_t i, double depth1pct_usd,
-                               int64_t ts_ns)
+int32_t hedge_market_put_depth(hedge_market *market, int32_t i, double depth1pct_usd, int64_t ts_ns)
 {
     slot *s = slot_at(market, i);
     hedge_quote q;

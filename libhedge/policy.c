@@ -42,7 +42,8 @@ const char *policy_freshness_name(int32_t freshness)
 
 bool policy_name_ok(const char *name)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     const size_t n = strlen(name);
 
     return n >= 1 && n <= HEDGE_ASSET_NAME_MAX && strspn(name, allowed) == n;

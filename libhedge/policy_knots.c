@@ -82,9 +82,8 @@ static int32_t build(policy_reader *r, const knots *k, const yaml_node *node, co
         yaml_node place = {.line = node != NULL ? node->line : 0};
 
         if (detail.index >= 0 && k->line != NULL) place.line = k->line[detail.index];
-        code = policy_fail(r, code, &place, at,
-                           detail.index >= 0 ? strchr(detail.field, '[') : "", "%s",
-                           detail.message);
+        code = policy_fail(r, code, &place, at, detail.index >= 0 ? strchr(detail.field, '[') : "",
+                           "%s", detail.message);
         if (r->error != NULL && r->error->struct_size >= sizeof(*r->error))
             r->error->index = detail.index;
         return code;
@@ -152,7 +151,8 @@ int32_t policy_read_knots(policy_reader *r, const yaml_node *node, const char *a
     code = fill(r, node, field, &k);
     if (code == HEDGE_OK) code = build(r, &k, node, field, method, out);
     knots_free(&k);
-    if (code == HEDGE_OK && r->forced_knots != NULL) return rebuild(r, r->forced_knots, method, out);
+    if (code == HEDGE_OK && r->forced_knots != NULL)
+        return rebuild(r, r->forced_knots, method, out);
     return code;
 }
 
@@ -197,14 +197,14 @@ int32_t policy_read_curve(policy_reader *r, const yaml_node *node, const char *a
 {
     policy_asset *asset = into;
     const yaml_node *method_node = NULL, *knots_node = NULL;
-    int32_t method =
-        asset->curve != NULL ? hedge_curve_method(asset->curve) : HEDGE_METHOD_PCHIP;
+    int32_t method = asset->curve != NULL ? hedge_curve_method(asset->curve) : HEDGE_METHOD_PCHIP;
     char field[96];
     int32_t code;
 
     if (node->kind != YAML_KIND_MAP)
-        return policy_fail(r, HEDGE_E_POLICY, node, at, "",
-                           "a mapping is wanted here, as in {method: pchip, knots: [[0, .05], [1, 1]]}");
+        return policy_fail(
+            r, HEDGE_E_POLICY, node, at, "",
+            "a mapping is wanted here, as in {method: pchip, knots: [[0, .05], [1, 1]]}");
     for (const yaml_node *child = node->child; child != NULL; child = child->next) {
         const yaml_node place = {.line = child->key_line};
 

@@ -188,8 +188,11 @@ static int32_t read_later(policy_reader *r, const yaml_node *node, const char *a
 }
 
 #define SECTIONS                                                                                   \
-    {"curve", policy_read_curve}, {"max_hedge_pct", read_max_hedge}, {"liquidity", read_liquidity}, \
-        {"confidence", read_confidence}, {"limits", read_limits}
+    {"curve", policy_read_curve}, {"max_hedge_pct", read_max_hedge},                               \
+        {"liquidity", read_liquidity}, {"confidence", read_confidence},                            \
+    {                                                                                              \
+        "limits", read_limits                                                                      \
+    }
 
 static int32_t apply_overrides(policy_reader *r, policy_asset *asset)
 {
@@ -273,7 +276,8 @@ static int32_t read_root(policy_reader *r, const yaml_node *root)
         code = policy_read_map(r, root, "", members, base);
         assets = yaml_node_get(root, "assets");
         if (code == HEDGE_OK && base->curve == NULL)
-            return policy_fail(r, HEDGE_E_POLICY, root, "curve", "", "missing: a policy has a curve");
+            return policy_fail(r, HEDGE_E_POLICY, root, "curve", "",
+                               "missing: a policy has a curve");
     } else {
         return policy_fail(r, HEDGE_E_POLICY, root, "", "",
                            "a policy is a mapping, or a list of knots");
@@ -302,10 +306,9 @@ static int32_t check_overrides(const hedge_policy_overrides *o, hedge_error *err
                          "must be a number from 0 to 1 (the override is %g)", o->max_hedge_pct);
     if ((o->set & HEDGE_SET_STALE_SCORE) &&
         !(o->stale_score_ms > 0.0 && o->stale_score_ms <= 86400000.0))
-        return error_set(error, HEDGE_E_POLICY,
-                         (error_place){.field = "limits.stale_score_ms", .index = -1},
-                         "must be above 0 and at most a day (the override is %g ms)",
-                         o->stale_score_ms);
+        return error_set(
+            error, HEDGE_E_POLICY, (error_place){.field = "limits.stale_score_ms", .index = -1},
+            "must be above 0 and at most a day (the override is %g ms)", o->stale_score_ms);
     return HEDGE_OK;
 }
 
@@ -428,7 +431,6 @@ int32_t hedge_policy_parse(const char *text, size_t n, hedge_error *error, hedge
     if (text == NULL || out == NULL)
         return error_set(error, HEDGE_E_ARG, (error_place){.index = -1}, "text or out is null");
     if (n > HEDGE_POLICY_FILE_MAX)
-        return error_set(error, HEDGE_E_TOO_LARGE, (error_place){.index = -1},
-                         "larger than 1 MiB");
+        return error_set(error, HEDGE_E_TOO_LARGE, (error_place){.index = -1}, "larger than 1 MiB");
     return read_in_c_locale(&r, text, n, out);
 }

@@ -9,17 +9,16 @@
 /* What one reading needs to know. */
 typedef struct policy_reader {
     hedge_policy *policy;
-    const char *file;      /* being read, for errors */
-    const char *folder;    /* where `knots:` files are looked for; NULL: not allowed */
+    const char *file;   /* being read, for errors */
+    const char *folder; /* where `knots:` files are looked for; NULL: not allowed */
     const hedge_policy_overrides *overrides; /* NULL: none */
-    const hedge_curve *forced_knots; /* replaces each curve's knots; NULL: none */
+    const hedge_curve *forced_knots;         /* replaces each curve's knots; NULL: none */
     hedge_error *error;
 } policy_reader;
 
 /* Fails with the place of a node: file, line, and field `at.key`. */
 int32_t policy_fail(const policy_reader *r, int32_t code, const yaml_node *node, const char *at,
-                    const char *key, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+                    const char *key, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* A number from `least` to `most` (above `least` only, if so asked). */
 int32_t policy_read_number(const policy_reader *r, const yaml_node *node, const char *at,

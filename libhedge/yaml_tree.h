@@ -12,8 +12,8 @@ typedef enum yaml_kind { YAML_KIND_SCALAR, YAML_KIND_LIST, YAML_KIND_MAP } yaml_
 typedef struct yaml_node {
     yaml_kind kind;
     int32_t line;
-    bool quoted;      /* a scalar in quotes or a block: never a number */
-    const char *key;  /* under a map: this member's name, otherwise NULL */
+    bool quoted;     /* a scalar in quotes or a block: never a number */
+    const char *key; /* under a map: this member's name, otherwise NULL */
     int32_t key_line;
     const char *text; /* a scalar's value, no NUL inside */
     struct yaml_node *child, *last, *next;

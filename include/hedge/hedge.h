@@ -43,9 +43,16 @@ extern "C" {
 
 /* Initialises a public struct: hedge_request r = HEDGE_INIT(hedge_request); */
 #ifdef __cplusplus
-#define HEDGE_INIT(type) type{(uint32_t)sizeof(type)}
+#define HEDGE_INIT(type)                                                                           \
+    type                                                                                           \
+    {                                                                                              \
+        (uint32_t)sizeof(type)                                                                     \
+    }
 #else
-#define HEDGE_INIT(type) {.struct_size = (uint32_t)sizeof(type)}
+#define HEDGE_INIT(type)                                                                           \
+    {                                                                                              \
+        .struct_size = (uint32_t)sizeof(type)                                                      \
+    }
 #endif
 
 /* ---- status codes: frozen once shipped -------------------------------- */
@@ -65,20 +72,20 @@ enum {
     HEDGE_E_RECORD = -10,     /* bytes that are not a record of this format */
     HEDGE_E_OLDER = -11,      /* a quote older than the one held */
 
-    HEDGE_TRIP_HALTED = -100,           /* the asset is halted */
-    HEDGE_TRIP_UNKNOWN_ASSET = -101,    /* the policy does not name the asset */
-    HEDGE_TRIP_NO_QUOTE = -102,         /* no score or no depth has arrived yet */
-    HEDGE_TRIP_BAD_AMOUNT = -103,       /* amount_usd not finite, or negative */
-    HEDGE_TRIP_MAX_AMOUNT = -104,       /* amount_usd above max_amount_usd */
-    HEDGE_TRIP_BAD_OVERRIDE = -105,     /* override_score outside [0, 1] */
-    HEDGE_TRIP_BAD_QUOTE = -106,        /* a quoted number not finite, or out of range */
-    HEDGE_TRIP_CLOCK_SKEW = -107,       /* a quote from the future */
-    HEDGE_TRIP_STALE_SCORE = -108,      /* the score is older than stale_score_ms */
-    HEDGE_TRIP_STALE_DEPTH = -109,      /* the depth is older than stale_depth_ms */
-    HEDGE_TRIP_SCORE_JUMP = -110,       /* the score moved more than max_score_jump at once */
-    HEDGE_TRIP_MIN_DEPTH = -111,        /* depth1pct_usd below min_depth_usd */
-    HEDGE_TRIP_EXTREME_SCORE = -112,    /* the score is outside [below, above] */
-    HEDGE_TRIP_MIN_CONFIDENCE = -113    /* the confidence is below min_confidence */
+    HEDGE_TRIP_HALTED = -100,        /* the asset is halted */
+    HEDGE_TRIP_UNKNOWN_ASSET = -101, /* the policy does not name the asset */
+    HEDGE_TRIP_NO_QUOTE = -102,      /* no score or no depth has arrived yet */
+    HEDGE_TRIP_BAD_AMOUNT = -103,    /* amount_usd not finite, or negative */
+    HEDGE_TRIP_MAX_AMOUNT = -104,    /* amount_usd above max_amount_usd */
+    HEDGE_TRIP_BAD_OVERRIDE = -105,  /* override_score outside [0, 1] */
+    HEDGE_TRIP_BAD_QUOTE = -106,     /* a quoted number not finite, or out of range */
+    HEDGE_TRIP_CLOCK_SKEW = -107,    /* a quote from the future */
+    HEDGE_TRIP_STALE_SCORE = -108,   /* the score is older than stale_score_ms */
+    HEDGE_TRIP_STALE_DEPTH = -109,   /* the depth is older than stale_depth_ms */
+    HEDGE_TRIP_SCORE_JUMP = -110,    /* the score moved more than max_score_jump at once */
+    HEDGE_TRIP_MIN_DEPTH = -111,     /* depth1pct_usd below min_depth_usd */
+    HEDGE_TRIP_EXTREME_SCORE = -112, /* the score is outside [below, above] */
+    HEDGE_TRIP_MIN_CONFIDENCE = -113 /* the confidence is below min_confidence */
 };
 
 /* Breakers are numbered from 0 in the order of their codes. */
@@ -195,7 +202,7 @@ HEDGE_API double hedge_liquidity_weight(int32_t kind, double scale_usd, double d
 
 enum {
     HEDGE_BLEND_MIN = 0,
-    HEDGE_BLEND_HARMONIC = 1, /* 2ab / (a + b) */
+    HEDGE_BLEND_HARMONIC = 1,  /* 2ab / (a + b) */
     HEDGE_BLEND_GEOMETRIC = 2, /* sqrt(ab) */
     HEDGE_BLEND_PRODUCT = 3
 };
@@ -211,7 +218,7 @@ enum { HEDGE_FRESHNESS_NONE = 0, HEDGE_FRESHNESS_LINEAR = 1 };
 
 typedef struct hedge_policy hedge_policy;
 
-#define HEDGE_ASSET_NAME_MAX 31            /* characters of A-Z a-z 0-9 . _ - */
+#define HEDGE_ASSET_NAME_MAX 31 /* characters of A-Z a-z 0-9 . _ - */
 #define HEDGE_ASSETS_MAX 1024
 #define HEDGE_POLICY_FILE_MAX (1024 * 1024) /* bytes in one file */
 #define HEDGE_POLICY_DEPTH_MAX 16           /* nested YAML collections */
@@ -267,9 +274,9 @@ HEDGE_API HEDGE_MUST_CHECK int32_t hedge_policy_load(const char *path, hedge_err
                                                      hedge_policy **out);
 
 /* The same, with overrides (may be NULL). */
-HEDGE_API HEDGE_MUST_CHECK int32_t
-hedge_policy_load_with(const char *path, const hedge_policy_overrides *overrides,
-                       hedge_error *error, hedge_policy **out);
+HEDGE_API HEDGE_MUST_CHECK int32_t hedge_policy_load_with(const char *path,
+                                                          const hedge_policy_overrides *overrides,
+                                                          hedge_error *error, hedge_policy **out);
 
 /* The same from n bytes in memory. A `knots:` file is an error here: such a
  * text stands for itself, as hedge_policy_text's does. */
@@ -284,8 +291,7 @@ HEDGE_API const char *hedge_policy_asset_name(const hedge_policy *policy, int32_
 /* The asset's curve, NULL out of range. Lives as long as the policy. */
 HEDGE_API const hedge_curve *hedge_policy_curve(const hedge_policy *policy, int32_t asset);
 /* Copies the asset's rules. HEDGE_OK, HEDGE_E_ARG, HEDGE_E_STRUCT_SIZE. */
-HEDGE_API int32_t hedge_policy_rules(const hedge_policy *policy, int32_t asset,
-                                     hedge_rules *out);
+HEDGE_API int32_t hedge_policy_rules(const hedge_policy *policy, int32_t asset, hedge_rules *out);
 
 /* The policy in one canonical YAML text: the same for two files that mean the
  * same, whole in itself, and read back by hedge_policy_parse to an equal
@@ -307,8 +313,8 @@ HEDGE_API void hedge_policy_free(hedge_policy *policy);
 
 typedef struct hedge_request {
     uint32_t struct_size;
-    int32_t asset;     /* from hedge_policy_asset; negative: an unknown asset */
-    double amount_usd; /* the exposure, >= 0 */
+    int32_t asset;         /* from hedge_policy_asset; negative: an unknown asset */
+    double amount_usd;     /* the exposure, >= 0 */
     double override_score; /* [0, 1]; read only with HEDGE_REQUEST_OVERRIDE */
     uint32_t flags;        /* HEDGE_REQUEST_… */
     uint32_t reserved;
@@ -385,23 +391,22 @@ HEDGE_API int32_t hedge_market_add(hedge_market *market, const char *name);
 HEDGE_API int32_t hedge_market_put_score(hedge_market *market, int32_t slot, double score,
                                          double confidence, int64_t ts_ns);
 /* The same for the order book's depth. */
-HEDGE_API int32_t hedge_market_put_depth(hedge_market *market, int32_t slot,
-                                         double depth1pct_usd, int64_t ts_ns);
+HEDGE_API int32_t hedge_market_put_depth(hedge_market *market, int32_t slot, double depth1pct_usd,
+                                         int64_t ts_ns);
 /* Latches (halted != 0) or clears the slot's halt. Writer. */
 HEDGE_API int32_t hedge_market_put_halt(hedge_market *market, int32_t slot, int halted);
 /* Copies the slot's quote, struct_size set by the caller. Wait-free.
  * HEDGE_OK, HEDGE_E_ARG, HEDGE_E_STRUCT_SIZE. */
-HEDGE_API int32_t hedge_market_read(const hedge_market *market, int32_t slot,
-                                    hedge_quote *out);
+HEDGE_API int32_t hedge_market_read(const hedge_market *market, int32_t slot, hedge_quote *out);
 HEDGE_API void hedge_market_free(hedge_market *market);
 
 /* ---- record: one line of the journal ----------------------------------- */
 
 enum {
     HEDGE_RECORD_DECISION = 1,
-    HEDGE_RECORD_START = 2,         /* a writer opened the journal */
-    HEDGE_RECORD_STOP = 3,          /* it closed it in order */
-    HEDGE_RECORD_POLICY = 4,        /* a policy went live */
+    HEDGE_RECORD_START = 2,          /* a writer opened the journal */
+    HEDGE_RECORD_STOP = 3,           /* it closed it in order */
+    HEDGE_RECORD_POLICY = 4,         /* a policy went live */
     HEDGE_RECORD_POLICY_REFUSED = 5, /* a policy was refused; the old one stays */
     HEDGE_RECORD_HALT = 6,
     HEDGE_RECORD_RESUME = 7
@@ -419,9 +424,9 @@ typedef struct hedge_record {
     uint64_t writer; /* the journal's own number */
     int64_t ts_ns;
     uint8_t policy_hash[HEDGE_HASH_SIZE];
-    char build[64];  /* hedge_version() of the writer */
+    char build[64];                       /* hedge_version() of the writer */
     char asset[HEDGE_ASSET_NAME_MAX + 1]; /* "" where none */
-    char note[256];  /* why, for people: the reason of a halt, the fault of a policy */
+    char note[256]; /* why, for people: the reason of a halt, the fault of a policy */
     hedge_request request;
     hedge_quote quote;
     hedge_decision decision;
@@ -432,18 +437,16 @@ typedef struct hedge_record {
  * HEDGE_OK; HEDGE_E_ARG; HEDGE_E_STRUCT_SIZE; HEDGE_E_RECORD (unknown kind, a
  * text without its end or that is not UTF-8); HEDGE_E_TOO_LARGE (capacity; HEDGE_RECORD_MAX is
  * always enough). */
-HEDGE_API HEDGE_MUST_CHECK int32_t hedge_record_encode(const hedge_record *record,
-                                                       uint8_t *bytes, size_t capacity,
-                                                       size_t *n);
+HEDGE_API HEDGE_MUST_CHECK int32_t hedge_record_encode(const hedge_record *record, uint8_t *bytes,
+                                                       size_t capacity, size_t *n);
 /* Reads them back. Bytes that encode would not have written are refused:
  * HEDGE_E_RECORD. */
 HEDGE_API HEDGE_MUST_CHECK int32_t hedge_record_decode(const uint8_t *bytes, size_t n,
                                                        hedge_record *out);
 /* The chain: hash = SHA-256(previous hash, then the record's bytes). The hash
  * before the first record is 32 zeros. Null pointers: HEDGE_E_ARG. */
-HEDGE_API int32_t hedge_record_chain(const uint8_t previous[HEDGE_HASH_SIZE],
-                                     const uint8_t *bytes, size_t n,
-                                     uint8_t hash[HEDGE_HASH_SIZE]);
+HEDGE_API int32_t hedge_record_chain(const uint8_t previous[HEDGE_HASH_SIZE], const uint8_t *bytes,
+                                     size_t n, uint8_t hash[HEDGE_HASH_SIZE]);
 /* The UUID (version 8, 36 characters and NUL) of record seq of a writer: one
  * for one, so either gives the other. */
 HEDGE_API int32_t hedge_record_id(uint64_t writer, uint64_t seq, char id[37]);

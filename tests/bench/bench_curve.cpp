@@ -15,7 +15,8 @@
 #include <random>
 #include <vector>
 
-namespace {
+namespace
+{
 
 constexpr int rounds = 9;
 constexpr std::size_t scores_n = 4096; // random, so that no branch is learnt
@@ -36,7 +37,8 @@ knots make_knots(std::size_t n)
         k.score.push_back(double(i) / double(n - 1));
         k.hedge.push_back(sum += rise(random));
     }
-    for (double &h : k.hedge) h /= sum;
+    for (double &h : k.hedge)
+        h /= sum;
     return k;
 }
 
@@ -45,7 +47,8 @@ std::vector<double> make_scores()
     std::mt19937_64 random(1);
     std::uniform_real_distribution<double> any(0.0, 1.0);
     std::vector<double> scores(scores_n);
-    for (double &s : scores) s = any(random);
+    for (double &s : scores)
+        s = any(random);
     return scores;
 }
 
@@ -57,8 +60,10 @@ template <typename Pass> double measure(Pass pass)
     double best = 1e9;
     for (int round = 0; round < rounds; round++) {
         const auto begin = std::chrono::steady_clock::now();
-        for (int i = 0; i < passes; i++) sink = pass();
-        const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
+        for (int i = 0; i < passes; i++)
+            sink = pass();
+        const std::chrono::duration<double, std::nano> took =
+            std::chrono::steady_clock::now() - begin;
         best = std::min(best, took.count() / double(passes * scores_n));
     }
     return best;
@@ -68,7 +73,8 @@ template <typename Eval> double one_by_one(const std::vector<double> &scores, Ev
 {
     return measure([&] {
         double sum = 0.0;
-        for (const double s : scores) sum += eval(s);
+        for (const double s : scores)
+            sum += eval(s);
         return sum;
     });
 }
@@ -80,7 +86,8 @@ void bench(std::size_t n)
     std::vector<double> out(scores.size());
 
     hedge_curve *curve = nullptr;
-    if (hedge_curve_new(HEDGE_METHOD_PCHIP, k.score.data(), k.hedge.data(), n, nullptr, &curve) != 0)
+    if (hedge_curve_new(HEDGE_METHOD_PCHIP, k.score.data(), k.hedge.data(), n, nullptr, &curve) !=
+        0)
         return;
     const double ours = one_by_one(scores, [&](double s) { return hedge_curve_eval(curve, s); });
     const double batch = measure([&] {
@@ -92,7 +99,8 @@ void bench(std::size_t n)
     gsl_spline *spline = gsl_spline_alloc(gsl_interp_steffen, n);
     gsl_interp_accel *accel = gsl_interp_accel_alloc();
     gsl_spline_init(spline, k.score.data(), k.hedge.data(), n);
-    const double gsl = one_by_one(scores, [&](double s) { return gsl_spline_eval(spline, s, accel); });
+    const double gsl =
+        one_by_one(scores, [&](double s) { return gsl_spline_eval(spline, s, accel); });
     gsl_interp_accel_free(accel);
     gsl_spline_free(spline);
 
@@ -100,7 +108,8 @@ void bench(std::size_t n)
     const boost::math::interpolators::pchip<std::vector<double>> pchip(std::move(x), std::move(y));
     const double boost = one_by_one(scores, [&](double s) { return pchip(s); });
 
-    std::printf("curve knots=%zu hedge_ns=%.2f gsl_ns=%.2f boost_ns=%.2f best_peer/hedge=%.1f batch_ns=%.2f\n",
+    std::printf("curve knots=%zu hedge_ns=%.2f gsl_ns=%.2f boost_ns=%.2f best_peer/hedge=%.1f "
+                "batch_ns=%.2f\n",
                 n, ours, gsl, boost, std::min(gsl, boost) / ours, batch);
 }
 
@@ -108,5 +117,6 @@ void bench(std::size_t n)
 
 int main()
 {
-    for (const std::size_t n : {4, 16, 64, 1024}) bench(n);
+    for (const std::size_t n : {4, 16, 64, 1024})
+        bench(n);
 }

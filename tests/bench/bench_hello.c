@@ -22,13 +22,20 @@ static int hello(struct mg_connection *connection)
 int main(int argc, char **argv)
 {
     const struct mg_callbacks callbacks = {.begin_request = hello};
-    const char *options[] = {"listening_ports", argc > 1 ? argv[1] : "",
-                             "num_threads", "512",
-                             "enable_keep_alive", "yes",
-                             "keep_alive_timeout_ms", "15000",
-                             "request_timeout_ms", "5000",
-                             "tcp_nodelay", "1",
-                             "max_request_size", "16384",
+    const char *options[] = {"listening_ports",
+                             argc > 1 ? argv[1] : "",
+                             "num_threads",
+                             "512",
+                             "enable_keep_alive",
+                             "yes",
+                             "keep_alive_timeout_ms",
+                             "15000",
+                             "request_timeout_ms",
+                             "5000",
+                             "tcp_nodelay",
+                             "1",
+                             "max_request_size",
+                             "16384",
                              NULL};
     struct mg_context *context;
     sigset_t signals;

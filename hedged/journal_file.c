@@ -13,8 +13,7 @@
  * before SQLite 3.51.3) and the WAL's index in memory. FULL flushes the WAL at
  * each commit. The WAL is folded back every 16 MiB, so that it stays bounded
  * and the pause rare. */
-static const char setup[] = "PRAGMA locking_mode=EXCLUSIVE;"
-                            "PRAGMA journal_mode=WAL;"
+static const char setup[] = "PRAGMA journal_mode=WAL;"
                             "PRAGMA synchronous=FULL;"
                             "PRAGMA wal_autocheckpoint=4096;"
                             "PRAGMA journal_size_limit=67108864;";
@@ -94,15 +93,16 @@ static bool setting(journal_file *f, const char *key, char out[32])
     return found;
 }
 
-static bool is_empty(journal_file *f)
+/* How many tables and the like the file has; -1: it cannot be read. */
+static int count_objects(journal_file *f)
 {
     sqlite3_stmt *s;
-    bool empty = false;
+    int n = -1;
 
-    if (!prepare(f, "SELECT count(*) FROM sqlite_master", &s)) return false;
-    if (sqlite3_step(s) == SQLITE_ROW) empty = sqlite3_column_int(s, 0) == 0;
+    if (!prepare(f, "SELECT count(*) FROM sqlite_master", &s)) return -1;
+    if (sqlite3_step(s) == SQLITE_ROW) n = sqlite3_column_int(s, 0);
     sqlite3_finalize(s);
-    return empty;
+    return n;
 }
 
 static bool read_identity(journal_file *f)
@@ -171,7 +171,9 @@ static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], cons
 
 bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX])
 {
+    static const char not_ours[] = "is not a journal of format 1";
     struct stat info;
+    int objects;
 
     *f = (journal_file){0};
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
@@ -180,11 +182,15 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
         return fail_sqlite(f, message, path);
-    if (!run(f, setup)) return fail_sqlite(f, message, path);
-    /* The first write takes the exclusive lock, before anything is read. */
-    if (!run(f, "BEGIN IMMEDIATE; COMMIT")) return fail_sqlite(f, message, path);
-    if (is_empty(f) && !create(f)) return fail_sqlite(f, message, path);
-    if (!read_identity(f)) return fail(f, message, path, "is not a journal of format 1");
+    /* Looked at before anything is set: a file that is not ours stays as it is. */
+    if (!run(f, "PRAGMA locking_mode=EXCLUSIVE")) return fail_sqlite(f, message, path);
+    objects = count_objects(f);
+    if (objects < 0) return fail_sqlite(f, message, path);
+    if (objects > 0 && !read_identity(f)) return fail(f, message, path, not_ours);
+    /* The first write takes the exclusive lock. */
+    if (!run(f, setup) || !run(f, "BEGIN IMMEDIATE; COMMIT")) return fail_sqlite(f, message, path);
+    if (objects == 0 && !create(f)) return fail_sqlite(f, message, path);
+    if (!read_identity(f)) return fail(f, message, path, not_ours);
     if (!prepare_all(f)) return fail_sqlite(f, message, path);
     if (!read_head(f))
         return fail(f, message, path,

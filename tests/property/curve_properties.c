@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HALF = 64, WINDOW = 2 * HALF + 1, PLACES_MAX = 220, LONG_HALF = 4096 };
+enum { HALF = 64, WINDOW = 2 * HALF + 1, PLACES_MAX = 140, LONG_HALF = 1024 };
 static const double tolerance = 1e-12;
 
 typedef struct subject {

@@ -107,9 +107,16 @@ static bool null_if_failed(int32_t rc, const void *out)
     return (rc == HEDGE_OK) == (out != NULL);
 }
 
-static int32_t policy_done(int32_t rc, hedge_policy *policy)
+/* A policy that was built nevertheless must be whole: with all of its files. */
+static int32_t policy_done(int32_t rc, hedge_policy *policy, size_t files)
 {
-    const bool fine = null_if_failed(rc, policy);
+    bool fine = null_if_failed(rc, policy);
+
+    if (policy != NULL && fine) {
+        fine = hedge_policy_text(policy, NULL) != NULL &&
+               hedge_policy_file(policy, files) == NULL &&
+               (files == 0 || hedge_policy_file(policy, files - 1) != NULL);
+    }
 
     hedge_policy_free(policy);
     return fine ? rc : 1;
@@ -134,7 +141,7 @@ static int32_t run_load_default(void)
 
     const int32_t rc = hedge_policy_load(default_policy, &error, &policy);
 
-    return policy_done(rc, policy);
+    return policy_done(rc, policy, 2);
 }
 
 static int32_t run_load_rich(void)
@@ -143,7 +150,7 @@ static int32_t run_load_rich(void)
 
     const int32_t rc = hedge_policy_load(rich_policy, NULL, &policy);
 
-    return policy_done(rc, policy);
+    return policy_done(rc, policy, 2);
 }
 
 static int32_t run_load_overridden(void)
@@ -158,7 +165,7 @@ static int32_t run_load_overridden(void)
     o.stale_score_ms = 100;
     const int32_t rc = hedge_policy_load_with(rich_policy, &o, &error, &policy);
 
-    return policy_done(rc, policy);
+    return policy_done(rc, policy, 2);
 }
 
 static int32_t run_parse(void)
@@ -169,7 +176,7 @@ static int32_t run_parse(void)
 
     const int32_t rc = hedge_policy_parse(text, sizeof(text) - 1, NULL, &policy);
 
-    return policy_done(rc, policy);
+    return policy_done(rc, policy, 0);
 }
 
 static int32_t run_parse_bad(void)
@@ -179,7 +186,7 @@ static int32_t run_parse_bad(void)
 
     const int32_t rc = hedge_policy_parse(bad_text, sizeof(bad_text) - 1, &error, &policy);
 
-    return policy_done(rc, policy);
+    return policy_done(rc, policy, 0);
 }
 
 static int32_t run_market(void)

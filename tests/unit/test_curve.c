@@ -144,6 +144,7 @@ Test(curve, gives_the_same_bits_in_a_batch)
 {
     each_curve(batch_is_one_by_one);
     hedge_curve_eval_n(NULL, NULL, NULL, 0);
+    hedge_curve_eval_n(NULL, NULL, NULL, 3);
 }
 
 static bool is_near_knot(const shape *s, double x, double width)

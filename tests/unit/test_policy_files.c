@@ -234,6 +234,7 @@ Test(policy_files, overrides_keep_to_the_ranges_of_the_file)
         cr_expect_eq(hedge_policy_load_with(path, &o, &error, &p), row->code, "row %zu", i);
         cr_expect_eq(p == NULL, row->code != HEDGE_OK, "row %zu", i);
         cr_expect_not_null(strstr(error.field, row->field), "row %zu: %s", i, error.field);
+        if (row->code != HEDGE_OK) cr_expect_eq(error.index, -1, "row %zu", i);
         hedge_policy_free(p);
     }
 }
@@ -260,6 +261,7 @@ Test(policy_files, overrides_that_are_not_understood_are_refused)
 
     o.knots_path = NULL;
     cr_expect_eq(load_code(path, &o, &error), HEDGE_E_ARG);
+    cr_expect_eq(error.index, -1);
     o = overriding(UINT32_C(8));
     cr_expect_neq(load_code(path, &o, &error), HEDGE_OK, "an unknown override was ignored");
     for (uint32_t size = 0; size < sizeof(o); size++) {
@@ -298,6 +300,13 @@ Test(policy_files, a_bad_file_is_named_with_its_line)
     file("k.yaml", "curve: {knots: k.yaml}\n");
     cr_expect_eq(load_code(path, NULL, &error), HEDGE_E_POLICY);
     cr_expect_str_eq(error.file, knots);
+    path = file("p.yaml", "curve: {knots: ''}\n");
+    cr_expect_eq(load_code(path, NULL, &error), HEDGE_E_POLICY);
+    cr_expect_str_eq(error.file, path);
+    cr_expect_eq(error.line, 1);
+    path = file("p.yaml", "curve: {knots: k}\n");
+    file("k", INLINE_KNOTS);
+    cr_expect_eq(load_code(path, NULL, &error), HEDGE_OK);
     path = file("p.yaml", "curve: {knots: [[0, 0], [1, 1]]}\nlimit: {}\n");
     cr_expect_eq(load_code(path, NULL, &error), HEDGE_E_POLICY);
     cr_expect_str_eq(error.file, path);

@@ -340,10 +340,16 @@ Test(record, is_refused_when_a_text_does_not_fit_or_holds_a_nul)
 
 Test(record, holds_texts_of_utf_8_alone)
 {
-    static const char *const bad[] = {"\xff",         "\x80",
-                                      "a\xc3",        "\xc0\x80",
-                                      "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                      "\xe2\x82",     "\xf8\x88\x80\x80\x80"};
+    static const char *const bad[] = {"\xff",
+                                      "\x80",
+                                      "a\xc3",
+                                      "\xc0\x80",
+                                      "\xed\xa0\x80",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf0\x80\x80\x80",
+                                      "\xe0\x80\x80",
+                                      "\xe2\x82",
+                                      "\xf8\x88\x80\x80\x80"};
     static const char *const good[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x92\xa9",
                                        "\xef\xbf\xbd"};
     uint8_t bytes[HEDGE_RECORD_MAX];

@@ -35,3 +35,17 @@ double confidence_freshness(int32_t freshness, int64_t age_ns, int64_t limit_ns)
     if (age_ns >= limit_ns) return 0.0;
     return 1.0 - (double)age_ns / (double)limit_ns;
 }
+
+const char *confidence_blend_name(int32_t blend)
+{
+    static const char *const names[] = {"min", "harmonic", "geometric", "product"};
+
+    return blend >= 0 && blend <= HEDGE_BLEND_PRODUCT ? names[blend] : NULL;
+}
+
+const char *confidence_freshness_name(int32_t freshness)
+{
+    static const char *const names[] = {"none", "linear"};
+
+    return freshness >= 0 && freshness <= HEDGE_FRESHNESS_LINEAR ? names[freshness] : NULL;
+}

@@ -9,4 +9,9 @@
  * limit; always 1 under HEDGE_FRESHNESS_NONE. */
 double confidence_freshness(int32_t freshness, int64_t age_ns, int64_t limit_ns);
 
+/* "min", "harmonic", "geometric", "product"; NULL: unknown. */
+const char *confidence_blend_name(int32_t blend);
+/* "none", "linear"; NULL: unknown. */
+const char *confidence_freshness_name(int32_t freshness);
+
 #endif

@@ -404,3 +404,20 @@ int32_t hedge_curve_knot(const hedge_curve *curve, size_t i, double *score, doub
     *hedge = curve->hedge[i];
     return HEDGE_OK;
 }
+
+bool curve_equal(const hedge_curve *a, const hedge_curve *b)
+{
+    const size_t n = hedge_curve_knot_count(a);
+
+    if (a == b) return true;
+    if (hedge_curve_method(a) != hedge_curve_method(b) || hedge_curve_knot_count(b) != n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        double sa, ha, sb, hb;
+
+        hedge_curve_knot(a, i, &sa, &ha);
+        hedge_curve_knot(b, i, &sb, &hb);
+        if (!(sa == sb && ha == hb)) return false;
+    }
+    return true;
+}

@@ -43,6 +43,9 @@ struct hedge_curve {
 /* Forces a path, for tests. False if this processor cannot take it. */
 bool curve_set_path(hedge_curve *curve, curve_path path);
 
+/* True if both are the same method through the same knots. */
+bool curve_equal(const hedge_curve *a, const hedge_curve *b);
+
 /* The nearest point of the score grid; far outside of [0, 1] for a score that
  * is. Both operations are monotone, hence so is this. */
 static inline double curve_snap(double score)

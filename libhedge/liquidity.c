@@ -84,3 +84,10 @@ double hedge_liquidity_weight(int32_t kind, double scale_usd, double depth1pct_u
         return (double)NAN;
     }
 }
+
+const char *liquidity_weight_name(int32_t weight)
+{
+    static const char *const names[] = {"ratio", "log"};
+
+    return weight >= 0 && weight <= HEDGE_WEIGHT_LOG ? names[weight] : NULL;
+}

@@ -14,4 +14,7 @@ double liquidity_log1p(double depth1pct_usd);
 double liquidity_ratio(double half_depth_usd, double depth1pct_usd);
 double liquidity_log(double full_log, double depth1pct_usd);
 
+/* "ratio", "log"; NULL: unknown. */
+const char *liquidity_weight_name(int32_t weight);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "limits.h"
 #include "liquidity.h"
+#include "policy_text.h"
 
 #include <sys/types.h>
 
@@ -14,32 +15,6 @@
 
 #define NS_PER_MS 1000000.0
 
-static const char *name_of(const char *const *names, int32_t count, int32_t i)
-{
-    return i >= 0 && i < count ? names[i] : NULL;
-}
-
-const char *policy_weight_name(int32_t weight)
-{
-    static const char *const names[] = {"ratio", "log"};
-
-    return name_of(names, 2, weight);
-}
-
-const char *policy_blend_name(int32_t blend)
-{
-    static const char *const names[] = {"min", "harmonic", "geometric", "product"};
-
-    return name_of(names, 4, blend);
-}
-
-const char *policy_freshness_name(int32_t freshness)
-{
-    static const char *const names[] = {"none", "linear"};
-
-    return name_of(names, 2, freshness);
-}
-
 bool policy_name_ok(const char *name)
 {
     static const char allowed[] =
@@ -47,23 +22,6 @@ bool policy_name_ok(const char *name)
     const size_t n = strlen(name);
 
     return n >= 1 && n <= HEDGE_ASSET_NAME_MAX && strspn(name, allowed) == n;
-}
-
-bool policy_same_curve(const hedge_curve *a, const hedge_curve *b)
-{
-    const size_t n = hedge_curve_knot_count(a);
-
-    if (a == b) return true;
-    if (hedge_curve_method(a) != hedge_curve_method(b) || hedge_curve_knot_count(b) != n)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        double sa, ha, sb, hb;
-
-        hedge_curve_knot(a, i, &sa, &ha);
-        hedge_curve_knot(b, i, &sb, &hb);
-        if (!(sa == sb && ha == hb)) return false;
-    }
-    return true;
 }
 
 hedge_policy *policy_new(void)

@@ -41,13 +41,4 @@ bool policy_add_file(hedge_policy *policy, const char *path);
 bool policy_finish(hedge_policy *policy);
 
 bool policy_name_ok(const char *name);
-/* True if both curves are the same method through the same knots. */
-bool policy_same_curve(const hedge_curve *a, const hedge_curve *b);
-const char *policy_weight_name(int32_t weight);
-const char *policy_blend_name(int32_t blend);
-const char *policy_freshness_name(int32_t freshness);
-
-/* Writes the canonical text; malloc'ed. NULL: no memory. */
-char *policy_text_write(const hedge_policy *policy, size_t *n);
-
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * policy_knots: reads the curve of a policy and its knots. */
-#include "error.h"
-#include "policy_yaml.h"
+#include "policy_knots.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,8 +87,7 @@ static int32_t build(policy_reader *r, const knots *k, const yaml_node *node, co
             r->error->index = detail.index;
         return code;
     }
-    if (!policy_own_curve(r->policy, curve))
-        return policy_fail(r, HEDGE_E_NOMEM, NULL, "", "", "out of memory");
+    if (!policy_own_curve(r->policy, curve)) return policy_no_memory(r);
     *out = curve;
     return HEDGE_OK;
 }
@@ -105,8 +103,7 @@ static int32_t rebuild(policy_reader *r, const hedge_curve *from, int32_t method
         *out = from;
         return HEDGE_OK;
     }
-    if (!knots_alloc(&k, hedge_curve_knot_count(from)))
-        return policy_fail(r, HEDGE_E_NOMEM, NULL, "", "", "out of memory");
+    if (!knots_alloc(&k, hedge_curve_knot_count(from))) return policy_no_memory(r);
     for (size_t i = 0; i < k.n; i++) {
         hedge_curve_knot(from, i, &k.score[i], &k.hedge[i]);
         k.line[i] = 0;
@@ -121,7 +118,7 @@ static int32_t fill(policy_reader *r, const yaml_node *node, const char *at, kno
     unsigned i = 0;
 
     for (const yaml_node *child = node->child; child != NULL; child = child->next, i++) {
-        char field[96];
+        char field[POLICY_FIELD_MAX];
         knot one;
         int32_t code;
 
@@ -146,8 +143,7 @@ int32_t policy_read_knots(policy_reader *r, const yaml_node *node, const char *a
     if (node->kind != YAML_KIND_LIST || node->count == 0)
         return policy_fail(r, HEDGE_E_POLICY, node, field, "",
                            "a list of knots is wanted here, as in [[0, .05], [1, 1]]");
-    if (!knots_alloc(&k, node->count))
-        return policy_fail(r, HEDGE_E_NOMEM, NULL, "", "", "out of memory");
+    if (!knots_alloc(&k, node->count)) return policy_no_memory(r);
     code = fill(r, node, field, &k);
     if (code == HEDGE_OK) code = build(r, &k, node, field, method, out);
     knots_free(&k);
@@ -172,8 +168,7 @@ int32_t policy_read_knots_file(policy_reader *r, const char *path, int32_t metho
     if (code != HEDGE_OK) return code;
     code = policy_read_knots(&inner, yaml_tree_root(tree), "", method, NULL, out);
     yaml_tree_free(tree);
-    if (code == HEDGE_OK && !policy_add_file(r->policy, path))
-        return policy_fail(r, HEDGE_E_NOMEM, NULL, "", "", "out of memory");
+    if (code == HEDGE_OK && !policy_add_file(r->policy, path)) return policy_no_memory(r);
     return code;
 }
 
@@ -198,7 +193,7 @@ int32_t policy_read_curve(policy_reader *r, const yaml_node *node, const char *a
     policy_asset *asset = into;
     const yaml_node *method_node = NULL, *knots_node = NULL;
     int32_t method = asset->curve != NULL ? hedge_curve_method(asset->curve) : HEDGE_METHOD_PCHIP;
-    char field[96];
+    char field[POLICY_FIELD_MAX];
     int32_t code;
 
     if (node->kind != YAML_KIND_MAP)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * policy_limits: reads the breakers' settings of a policy. */
+#include "policy_limits.h"
+
 #include "limits.h"
-#include "policy_yaml.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,9 +4,12 @@
  * Every setting is written out, an asset's only where it differs from what it
  * inherits, in a fixed order and with the shortest digits that read back to
  * the same double. */
-#include "policy.h"
+#include "policy_text.h"
 
+#include "confidence.h"
+#include "curve.h"
 #include "limits.h"
+#include "liquidity.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -136,7 +139,7 @@ static void put_rules(text *t, const char *indent, const policy_asset *asset,
     const hedge_rules *r = &asset->rules;
     const hedge_rules *from = inherited != NULL ? &inherited->rules : NULL;
 
-    if (inherited == NULL || !policy_same_curve(asset->curve, inherited->curve))
+    if (inherited == NULL || !curve_equal(asset->curve, inherited->curve))
         put_curve(t, indent, asset->curve);
     if (from == NULL || !(r->max_hedge_pct == from->max_hedge_pct)) {
         put(t, "%s", indent);
@@ -145,15 +148,15 @@ static void put_rules(text *t, const char *indent, const policy_asset *asset,
     }
     if (from == NULL || r->weight != from->weight || !(r->half_depth_usd == from->half_depth_usd) ||
         !(r->full_depth_usd == from->full_depth_usd)) {
-        put(t, "%sliquidity: {weight: %s, ", indent, policy_weight_name(r->weight));
+        put(t, "%sliquidity: {weight: %s, ", indent, liquidity_weight_name(r->weight));
         put_member(t, "half_depth_usd", r->half_depth_usd);
         put(t, ", ");
         put_member(t, "full_depth_usd", r->full_depth_usd);
         put(t, "}\n");
     }
     if (from == NULL || r->blend != from->blend || r->freshness != from->freshness)
-        put(t, "%sconfidence: {blend: %s, freshness: %s}\n", indent, policy_blend_name(r->blend),
-            policy_freshness_name(r->freshness));
+        put(t, "%sconfidence: {blend: %s, freshness: %s}\n", indent,
+            confidence_blend_name(r->blend), confidence_freshness_name(r->freshness));
     put_limits(t, indent, r->limits, from != NULL ? from->limits : NULL);
 }
 

@@ -1,127 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * policy_yaml: reads a policy from YAML. */
-#include "policy_yaml.h"
-
+#include "confidence.h"
 #include "error.h"
-#include "limits.h"
+#include "liquidity.h"
+#include "policy_knots.h"
+#include "policy_limits.h"
+#include "policy_reader.h"
 #include "struct_size.h"
 
-#include <errno.h>
 #include <locale.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FIELD_MAX 96 /* as hedge_error.field */
-
-/* ---- places and values ------------------------------------------------- */
-
-/* "at.key", either of which may be empty; an index "[i]" takes no dot. */
-static void join(char out[FIELD_MAX], const char *at, const char *key)
-{
-    const bool both = at[0] != '\0' && key[0] != '\0' && key[0] != '[';
-
-    snprintf(out, FIELD_MAX, "%s%s%s", at, both ? "." : "", key);
-}
-
-int32_t policy_fail(const policy_reader *r, int32_t code, const yaml_node *node, const char *at,
-                    const char *key, const char *format, ...)
-{
-    char field[FIELD_MAX], message[sizeof(r->error->message)];
-    const error_place place = {
-        .file = r->file, .field = field, .line = node != NULL ? node->line : 0, .index = -1};
-    va_list arguments;
-
-    join(field, at, key);
-    va_start(arguments, format);
-    vsnprintf(message, sizeof(message), format, arguments);
-    va_end(arguments);
-    return error_set(r->error, code, place, "%s", message);
-}
-
-static int32_t out_of_memory(const policy_reader *r)
-{
-    return policy_fail(r, HEDGE_E_NOMEM, NULL, "", "", "out of memory");
-}
-
-/* Decimal numbers only: strtod alone would take nan, inf and hexadecimal. */
-static bool scan_number(const yaml_node *node, double *out)
-{
-    char *end;
-
-    if (node->kind != YAML_KIND_SCALAR || node->quoted || node->text[0] == '\0') return false;
-    if (strspn(node->text, "+-.0123456789eE") != strlen(node->text)) return false;
-    *out = strtod(node->text, &end) + 0.0; /* -0 becomes 0 */
-    return *end == '\0' && isfinite(*out);
-}
-
-int32_t policy_read_number(const policy_reader *r, const yaml_node *node, const char *at,
-                           double least, double most, bool above_least, double *out)
-{
-    double v;
-
-    if (!scan_number(node, &v))
-        return policy_fail(r, HEDGE_E_POLICY, node, at, "", "a decimal number is wanted here");
-    if (!(v >= least && v <= most && (v > least || !above_least)))
-        return policy_fail(r, HEDGE_E_POLICY, node, at, "",
-                           "must be %s %.15g and at most %.15g (it is %.15g)",
-                           above_least ? "above" : "at least", least, most, v);
-    *out = v;
-    return HEDGE_OK;
-}
-
-int32_t policy_read_word(const policy_reader *r, const yaml_node *node, const char *at,
-                         const char *(*name)(int32_t), int32_t *out)
-{
-    char known[128] = "";
-    size_t used = 0;
-
-    for (int32_t i = 0; name(i) != NULL; i++) {
-        if (node->kind == YAML_KIND_SCALAR && strcmp(node->text, name(i)) == 0) {
-            *out = i;
-            return HEDGE_OK;
-        }
-        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", i > 0 ? ", " : "",
-                                 name(i));
-    }
-    return policy_fail(r, HEDGE_E_POLICY, node, at, "", "must be one of: %s", known);
-}
-
-static int32_t unknown_key(const policy_reader *r, const yaml_node *child, const char *at,
-                           const policy_member *members)
-{
-    const yaml_node place = {.line = child->key_line};
-    char known[200] = "";
-    size_t used = 0;
-
-    for (const policy_member *m = members; m->key != NULL && used < sizeof(known); m++)
-        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
-                                 m != members ? ", " : "", m->key);
-    return policy_fail(r, HEDGE_E_POLICY, &place, at, child->key, "unknown key; known here: %s",
-                       known);
-}
-
-int32_t policy_read_map(policy_reader *r, const yaml_node *map, const char *at,
-                        const policy_member *members, void *into)
-{
-    if (map->kind != YAML_KIND_MAP)
-        return policy_fail(r, HEDGE_E_POLICY, map, at, "", "a mapping is wanted here");
-    for (const yaml_node *child = map->child; child != NULL; child = child->next) {
-        const policy_member *m = members;
-        char field[FIELD_MAX];
-        int32_t code;
-
-        while (m->key != NULL && strcmp(m->key, child->key) != 0)
-            m++;
-        if (m->key == NULL) return unknown_key(r, child, at, members);
-        join(field, at, child->key);
-        code = m->read(r, child, field, into);
-        if (code != HEDGE_OK) return code;
-    }
-    return HEDGE_OK;
-}
 
 /* ---- sections ------------------------------------------------------------ */
 
@@ -134,7 +24,7 @@ static int32_t read_max_hedge(policy_reader *r, const yaml_node *node, const cha
 
 static int32_t read_weight(policy_reader *r, const yaml_node *node, const char *at, void *into)
 {
-    return policy_read_word(r, node, at, policy_weight_name, &((hedge_rules *)into)->weight);
+    return policy_read_word(r, node, at, liquidity_weight_name, &((hedge_rules *)into)->weight);
 }
 
 static int32_t read_half(policy_reader *r, const yaml_node *node, const char *at, void *into)
@@ -159,12 +49,13 @@ static int32_t read_liquidity(policy_reader *r, const yaml_node *node, const cha
 
 static int32_t read_blend(policy_reader *r, const yaml_node *node, const char *at, void *into)
 {
-    return policy_read_word(r, node, at, policy_blend_name, &((hedge_rules *)into)->blend);
+    return policy_read_word(r, node, at, confidence_blend_name, &((hedge_rules *)into)->blend);
 }
 
 static int32_t read_freshness(policy_reader *r, const yaml_node *node, const char *at, void *into)
 {
-    return policy_read_word(r, node, at, policy_freshness_name, &((hedge_rules *)into)->freshness);
+    return policy_read_word(r, node, at, confidence_freshness_name,
+                            &((hedge_rules *)into)->freshness);
 }
 
 static int32_t read_confidence(policy_reader *r, const yaml_node *node, const char *at, void *into)
@@ -233,12 +124,12 @@ static int32_t read_assets(policy_reader *r, const yaml_node *node)
         return policy_fail(r, HEDGE_E_TOO_LARGE, node, "assets", "", "more than %d assets",
                            HEDGE_ASSETS_MAX);
     policy->assets = calloc(node->count, sizeof(policy->assets[0]));
-    if (policy->assets == NULL) return out_of_memory(r);
+    if (policy->assets == NULL) return policy_no_memory(r);
     for (const yaml_node *child = node->child; child != NULL; child = child->next) {
-        char field[FIELD_MAX];
+        char field[POLICY_FIELD_MAX];
         int32_t code;
 
-        join(field, "assets", child->key);
+        policy_join(field, "assets", child->key);
         code = read_asset(r, child, field, &policy->assets[policy->asset_count]);
         if (code != HEDGE_OK) return code;
         policy->asset_count++;
@@ -252,7 +143,7 @@ static int32_t default_assets(const policy_reader *r)
     hedge_policy *policy = r->policy;
 
     policy->assets = calloc(4, sizeof(policy->assets[0]));
-    if (policy->assets == NULL) return out_of_memory(r);
+    if (policy->assets == NULL) return policy_no_memory(r);
     for (policy->asset_count = 0; policy->asset_count < 4; policy->asset_count++) {
         policy_asset *asset = &policy->assets[policy->asset_count];
 
@@ -326,7 +217,7 @@ static int32_t read_policy(policy_reader *r, const char *text, size_t n)
     if (code != HEDGE_OK) return code;
     code = read_root(r, yaml_tree_root(tree));
     yaml_tree_free(tree);
-    if (code == HEDGE_OK && !policy_finish(r->policy)) return out_of_memory(r);
+    if (code == HEDGE_OK && !policy_finish(r->policy)) return policy_no_memory(r);
     if (code == HEDGE_OK && r->policy->text_size > HEDGE_POLICY_FILE_MAX)
         return policy_fail(r, HEDGE_E_TOO_LARGE, NULL, "", "",
                            "written out in full the policy is larger than 1 MiB");
@@ -341,13 +232,13 @@ static int32_t read_in_c_locale(policy_reader *r, const char *text, size_t n, he
     locale_t before;
     int32_t code;
 
-    if (plain == (locale_t)0) return out_of_memory(r);
+    if (plain == (locale_t)0) return policy_no_memory(r);
     before = uselocale(plain);
     r->policy = policy_new();
     if (r->policy == NULL)
-        code = out_of_memory(r);
+        code = policy_no_memory(r);
     else if (r->folder != NULL && !policy_add_file(r->policy, r->file))
-        code = out_of_memory(r);
+        code = policy_no_memory(r);
     else
         code = read_policy(r, text, n);
     uselocale(before);
@@ -357,33 +248,6 @@ static int32_t read_in_c_locale(policy_reader *r, const char *text, size_t n, he
     else
         hedge_policy_free(r->policy);
     return code;
-}
-
-int32_t policy_read_file(const char *path, hedge_error *error, char **text, size_t *n)
-{
-    const error_place place = {.file = path, .index = -1};
-    FILE *file = fopen(path, "rbe");
-    char *bytes;
-
-    if (file == NULL)
-        return error_set(error, errno == ENOMEM ? HEDGE_E_NOMEM : HEDGE_E_IO, place,
-                         "cannot be opened: %s", strerror(errno));
-    bytes = malloc(HEDGE_POLICY_FILE_MAX + 1);
-    if (bytes == NULL) {
-        fclose(file);
-        return error_set(error, HEDGE_E_NOMEM, place, "out of memory");
-    }
-    *n = fread(bytes, 1, HEDGE_POLICY_FILE_MAX + 1, file);
-    const int failed = ferror(file) ? errno : 0;
-    fclose(file);
-    if (failed == 0 && *n <= HEDGE_POLICY_FILE_MAX) {
-        *text = bytes;
-        return HEDGE_OK;
-    }
-    free(bytes);
-    if (failed != 0)
-        return error_set(error, HEDGE_E_IO, place, "cannot be read: %s", strerror(failed));
-    return error_set(error, HEDGE_E_TOO_LARGE, place, "larger than 1 MiB");
 }
 
 int32_t hedge_policy_load_with(const char *path, const hedge_policy_overrides *overrides,
@@ -404,7 +268,7 @@ int32_t hedge_policy_load_with(const char *path, const hedge_policy_overrides *o
     folder = strdup(path);
     if (folder == NULL) {
         free(text);
-        return out_of_memory(&r);
+        return policy_no_memory(&r);
     }
     slash = strrchr(folder, '/');
     if (slash != NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * policy_yaml: reads a policy from YAML. */
-#ifndef HEDGE_POLICY_YAML_H
-#define HEDGE_POLICY_YAML_H
+ * policy_reader: reads the pieces that a policy's YAML is made of. */
+#ifndef HEDGE_POLICY_READER_H
+#define HEDGE_POLICY_READER_H
 
 #include "policy.h"
 #include "yaml_tree.h"
@@ -15,6 +15,13 @@ typedef struct policy_reader {
     const hedge_curve *forced_knots;         /* replaces each curve's knots; NULL: none */
     hedge_error *error;
 } policy_reader;
+
+#define POLICY_FIELD_MAX 96 /* as hedge_error.field */
+
+/* Writes "at.key", either of which may be empty; an index "[i]" takes no dot. */
+void policy_join(char out[POLICY_FIELD_MAX], const char *at, const char *key);
+
+int32_t policy_no_memory(const policy_reader *r);
 
 /* Fails with the place of a node: file, line, and field `at.key`. */
 int32_t policy_fail(const policy_reader *r, int32_t code, const yaml_node *node, const char *at,
@@ -38,19 +45,6 @@ typedef struct policy_member {
  * NULL key); an unknown key is an error that lists the known ones. */
 int32_t policy_read_map(policy_reader *r, const yaml_node *map, const char *at,
                         const policy_member *members, void *into);
-
-/* Reads `limits:` into rules (a hedge_rules *). */
-int32_t policy_read_limits(policy_reader *r, const yaml_node *node, const char *at, void *rules);
-
-/* Reads `curve:` into asset->curve, completing what it leaves out from the
- * curve that is there already. into: policy_asset *. */
-int32_t policy_read_curve(policy_reader *r, const yaml_node *node, const char *at, void *into);
-/* Builds a curve from a list of knots. old may be NULL. */
-int32_t policy_read_knots(policy_reader *r, const yaml_node *node, const char *at, int32_t method,
-                          const hedge_curve *old, const hedge_curve **out);
-/* The same from a file that is only such a list. */
-int32_t policy_read_knots_file(policy_reader *r, const char *path, int32_t method,
-                               const hedge_curve **out);
 
 /* Reads a whole file of at most HEDGE_POLICY_FILE_MAX bytes; malloc'ed. */
 int32_t policy_read_file(const char *path, hedge_error *error, char **text, size_t *n);

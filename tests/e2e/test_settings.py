@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""A setting that cannot be understood stops the start with a message that names it."""
+import os
+import socket
+
+import daemon
+import oracle
+from daemon import Daemon
+
+BAD_CONFIG = 78  # EX_CONFIG
+BAD = {
+    "HEDGE_ENV": ("production", "DEV", "dev "),
+    "HEDGE_API_PORT": ("x", "-1", "65536", "80.5", "8000 ", "0x50", "99999999999999999999", "+1"),
+    "HEDGE_API_HOST": ("not a host", "256.1.1.1", "127.0.0.1:80", "::", "127.1"),
+    "HEDGE_DURABILITY": ("sync", "COMMIT", "1"),
+    "HEDGE_REDIS_URL": ("localhost", "http://127.0.0.1:6379", "redis://", "redis://127.0.0.1:x",
+                        "redis://127.0.0.1:99999", "redis://127.0.0.1:6379/abc",
+                        "redis://127.0.0.1:6379/-1", "rediss://127.0.0.1:6379",
+                        "redis://u:p%zz@127.0.0.1:6379", "redis://127.0.0.1:6379/0?x=1"),
+    "HEDGE_MAX_HEDGE_PCT": ("1.01", "-0.1", "nan", "inf", "x", "0,5", "50%", "0.5x", " 0.5"),
+    "HEDGE_STALE_SCORE_S": ("0", "-1", "nan", "inf", "3s", "x", "86401"),
+    "HEDGE_LOG_DECISIONS": ("2", "yes please", "-1"),
+    "HEDGE_SPLINE_KNOTS": ("/nowhere/knots.yaml",),
+    "HEDGE_POLICY": ("/nowhere/policy.yaml",),
+}
+UNSUPPORTED = {
+    "HEDGE_CLICKHOUSE_URL": "http://127.0.0.1:8123",
+    "HEDGE_DB_DSN": "postgresql://127.0.0.1/hedge",
+    "HEDGE_JWT_KEY": "k", "HEDGE_JWT_ISSUER": "me",
+    "HEDGE_TLS_CERT": "/tmp/cert.pem", "HEDGE_TLS_KEY": "/tmp/key.pem",
+}
+
+
+class Settings(daemon.Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = daemon.new_folder()
+        cls.policy = os.path.join(cls.folder, "policy.yaml")
+        daemon.write_file(cls.policy, oracle.text(oracle.policy()))
+
+    def run_with(self, *arguments, **settings):
+        base = {"HEDGE_ENV": "dev", "HEDGE_API_PORT": "0", "HEDGE_POLICY": self.policy,
+                "HEDGE_JOURNAL": os.path.join(self.folder, "journal.db")}
+        base.update(settings)
+        return daemon.run(arguments, self.folder, **base)
+
+    def test_each_bad_value_is_78_and_named(self):
+        for name, values in BAD.items():
+            for value in values:
+                for arguments in ((), ("--check",)):
+                    code, _, err = self.run_with(*arguments, **{name: value})
+                    why = f"{name}={value!r} {arguments}: {err}"
+                    self.assertEqual(code, BAD_CONFIG, why)
+                    said = value if name in ("HEDGE_SPLINE_KNOTS", "HEDGE_POLICY") else name
+                    self.assertIn(said, err, why)
+
+    def test_what_this_version_does_not_support_is_refused(self):
+        for name, value in UNSUPPORTED.items():
+            code, _, err = self.run_with(**{name: value})
+            self.assertEqual(code, BAD_CONFIG, f"{name}: {err}")
+            self.assertIn(name, err)
+            self.assertIn("not supported", err.lower(), name)
+
+    def test_an_empty_setting_is_off(self):
+        empty = dict.fromkeys(("HEDGE_REDIS_URL", "HEDGE_CLICKHOUSE_URL", "HEDGE_DB_DSN", "HEDGE_ENV",
+                               "HEDGE_MAX_HEDGE_PCT", "HEDGE_SPLINE_KNOTS", "HEDGE_API_HOST"), "")
+        code, _, err = self.run_with("--check", **empty)
+        self.assertEqual(code, 0, err)
+
+    def test_an_unknown_setting_of_ours_is_not_silently_ignored(self):
+        code, _, err = self.run_with("--check", HEDGE_DURABILTY="async")
+        if code == 0:
+            self.assertIn("HEDGE_DURABILTY", err, "a misspelt setting passes without a word")
+        else:
+            self.assertEqual((code, "HEDGE_DURABILTY" in err), (BAD_CONFIG, True), err)
+
+    def test_prod_and_open_addresses_need_keys(self):
+        for settings in ({"HEDGE_ENV": "prod"}, {"HEDGE_API_HOST": "0.0.0.0"},
+                         {"HEDGE_API_HOST": "192.0.2.1"},
+                         {"HEDGE_ENV": "prod", "HEDGE_API_HOST": "0.0.0.0"}):
+            for arguments in ((), ("--check",)):
+                code, _, err = self.run_with(*arguments, **settings)
+                self.assertEqual(code, BAD_CONFIG, f"{settings} {arguments}: {err}")
+                self.assertRegex(err.lower(), r"key|token|jwt", f"{settings}: {err}")
+
+    def test_a_bad_policy_stops_the_start_with_its_line(self):
+        bad = os.path.join(self.folder, "bad.yaml")
+        daemon.write_file(bad, "max_hedge_pct: 1.0\n\nzzz: 1\n")
+        for arguments in ((), ("--check",)):
+            code, _, err = self.run_with(*arguments, HEDGE_POLICY=bad)
+            self.assertEqual(code, BAD_CONFIG, err)
+            self.assertIn("bad.yaml", err)
+            self.assertIn("zzz", err)
+            self.assertRegex(err, r"\b3\b", "the line is named")
+
+    def test_check_is_silent_about_nothing_and_leaves_no_trace(self):
+        folder = daemon.new_folder()
+        path = os.path.join(folder, "journal.db")
+        code, out, err = self.run_with("--check", HEDGE_JOURNAL=path)
+        self.assertEqual(code, 0, err)
+        self.assertTrue(out or err, "it says that all is well")
+        self.assertEqual(os.listdir(folder), [], "no journal is made by a check")
+
+    def test_help_and_version(self):
+        code, out, err = self.run_with("--help")
+        self.assertEqual((code, err), (0, ""))
+        for name in ("HEDGE_ENV", "HEDGE_POLICY", "HEDGE_JOURNAL", "HEDGE_DURABILITY",
+                     "HEDGE_REDIS_URL", "HEDGE_API_HOST", "HEDGE_API_PORT", "HEDGE_SPLINE_KNOTS",
+                     "HEDGE_MAX_HEDGE_PCT", "HEDGE_STALE_SCORE_S", "HEDGE_LOG_DECISIONS",
+                     "--check", "--version"):
+            self.assertIn(name, out)
+        code, out, err = self.run_with("--version")
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, r"\b\d+\.\d+\.\d+\+")
+        for arguments in (("--zzz",), ("start",), ("--help", "x"), ("-x",)):
+            code, out, err = self.run_with(*arguments)
+            if arguments[0] != "--help":
+                self.assertGreater(code, 0, arguments)
+                self.assertIn(arguments[0], err)
+
+    def test_help_and_version_do_not_look_at_settings(self):
+        for argument in ("--help", "--version"):
+            self.assertEqual(self.run_with(argument, HEDGE_API_PORT="x", HEDGE_POLICY="/no")[0], 0)
+
+    def test_a_port_in_use_stops_the_start(self):
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = str(s.getsockname()[1])
+            code, _, err = self.run_with(HEDGE_API_PORT=port)
+        self.assertGreater(code, 0, err)
+        self.assertIn(port, err)
+
+    def test_an_address_of_its_own(self):
+        port = daemon.free_port()
+        with Daemon(oracle.policy(), api_port=port) as d:
+            self.assertEqual(d.url, f"http://127.0.0.1:{port}")
+            self.assertEqual(d.events()[0]["event"], "listening", "the first line on stderr")
+            self.assertEqual(d.stop(), 0)
+        with Daemon(oracle.policy(), api_host="127.0.0.2") as d:
+            self.assertTrue(d.url.startswith("http://127.0.0.2:"), d.url)
+            self.assertEqual(d.stop(), 0)
+
+    def test_the_settings_take_effect(self):
+        knots = os.path.join(self.folder, "knots.yaml")
+        daemon.write_file(knots, "- {score: 0, hedge: 0.1}\n- {score: 1, hedge: 0.3}\n")
+        with Daemon(oracle.policy(calm=True), spline_knots=knots, max_hedge_pct="0.25",
+                    log_decisions="1") as d, d.client() as c:
+            got = c.get("/curve").json
+            self.assertEqual((got["knots"], got["max_hedge_pct"]), ([[0, 0.1], [1, 0.3]], 0.25))
+            c.put("/quotes/BTC", {"score": 0.5, "depth1pct_usd": 5e5})
+            self.assert_status(c.hedge(amount=4321.5, override_score=1), 200)
+            logged, = daemon.wait_until(lambda: d.events("decision"),
+                                        "HEDGE_LOG_DECISIONS=1 logs the decision")
+            self.assertEqual((logged["asset"], logged["amount_usd"], logged["hedge_pct"]),
+                             ("BTC", 4321.5, c.records()[-1]["decision"]["hedge_pct"]))
+            self.assertEqual(logged["seq"], c.records()[-1]["seq"])
+        with Daemon(oracle.policy(calm=True), log_decisions="0") as d, d.client() as c:
+            c.put("/quotes/BTC", {"score": 0.5, "depth1pct_usd": 5e5})
+            self.assert_status(c.hedge(), 200)
+            self.assertEqual(d.stop(), 0)
+            self.assertEqual(d.events("decision"), [])
+            self.assertEqual(len(d.events()), len(d.lines), f"every line is JSON: {d.log()}")
+
+    def test_signals_end_it_in_order(self):
+        for number in (daemon.signal.SIGTERM, daemon.signal.SIGINT):
+            with Daemon(oracle.policy()) as d:
+                d.signal(number)
+                self.assertEqual(d.process.wait(10), 0, f"signal {number}")
+
+    def test_a_closed_stderr_does_not_end_it(self):
+        with Daemon(oracle.policy(calm=True), log_decisions="1") as d, d.client() as c:
+            c.put("/quotes/BTC", {"score": 0.5, "depth1pct_usd": 5e5})
+            os.close(os.dup(d.process.stderr.fileno()))
+            for _ in range(10):
+                self.assert_status(c.hedge(), 200)
+
+
+if __name__ == "__main__":
+    daemon.main()

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REQUEST_MS 2000
 #define SMALL_BODY 4096  /* read onto the stack */
 #define SMALL_REPLY 8192 /* sent from the stack */
 
@@ -106,7 +107,8 @@ static int write_head(char *out, size_t capacity, const http_reply *reply, bool 
 /* Head and body in one write: two would be two packets. */
 static void send_reply(struct mg_connection *connection, http_reply *reply, bool close)
 {
-    const bool bodiless = strcmp(mg_get_request_info(connection)->request_method, "HEAD") == 0;
+    const char *method = mg_get_request_info(connection)->request_method; /* NULL: unreadable */
+    const bool bodiless = method != NULL && strcmp(method, "HEAD") == 0;
     char small[SMALL_REPLY];
     size_t body;
     int head;
@@ -173,15 +175,21 @@ static bool body_length(const struct mg_connection *connection, bool wanted, siz
     return true;
 }
 
-static bool read_body(struct mg_connection *connection, char *out, size_t n)
+/* civetweb's timeout is for one read; this one is for the whole body, so that
+ * a byte now and then does not hold a thread for ever. */
+static bool read_body(struct mg_connection *connection, char *out, size_t n, problem *p)
 {
+    const int64_t until_ns = clock_steady_ns() + REQUEST_MS * NS_PER_MS;
     size_t at = 0;
 
     while (at < n) {
         const int got = mg_read(connection, out + at, n - at);
 
-        if (got <= 0) return false;
+        if (got <= 0) return problem_set(p, 400, "bad_request", NULL, "the body ended early");
         at += (size_t)got;
+        if (at < n && clock_steady_ns() > until_ns)
+            return problem_set(p, 408, "request_timeout", NULL, "the body took over %d ms",
+                               REQUEST_MS);
     }
     out[n] = '\0';
     return true;
@@ -232,9 +240,9 @@ static bool handle(struct mg_connection *connection, const http_service *service
     if (request->body_size > SMALL_BODY) request->body = large = malloc(request->body_size + 1);
     if (request->body == NULL)
         return problem_set(p, 503, "out_of_memory", NULL, "no memory for the body");
-    if (!read_body(connection, request->body, request->body_size)) {
+    if (!read_body(connection, request->body, request->body_size, p)) {
         free(large);
-        return problem_set(p, 400, "bad_request", NULL, "the body ended early");
+        return false;
     }
     service->routes[route].handle(service->context, request, reply);
     free(large);
@@ -276,6 +284,35 @@ static int begin_request(struct mg_connection *connection)
     return reply.status;
 }
 
+static const char *code_of(int status)
+{
+    switch (status) {
+    case 408:
+        return "request_timeout";
+    case 411:
+        return "length_required";
+    case 413:
+        return "too_large";
+    default:
+        return "bad_request";
+    }
+}
+
+/* What civetweb refuses by itself, before begin_request: as a problem, too.
+ * The connection has no request then that could be relied on. */
+static int http_error(struct mg_connection *connection, int status, const char *message)
+{
+    http_reply reply = {0};
+    problem p;
+
+    problem_set(&p, status, code_of(status), NULL, "the request is malformed or too slow (%s)",
+                message != NULL ? message : "no more is known");
+    http_reply_problem(&reply, &p);
+    send_reply(connection, &reply, true);
+    text_free(&reply.body);
+    return 0;
+}
+
 /* ---- life --------------------------------------------------------------------- */
 
 static int log_message(const struct mg_connection *connection, const char *message)
@@ -293,8 +330,8 @@ static int log_message(const struct mg_connection *connection, const char *messa
 http_server *http_start(const char *host, uint16_t port, const http_service *service,
                         uint16_t *port_out, char message[200])
 {
-    const struct mg_callbacks callbacks = {.begin_request = begin_request,
-                                           .log_message = log_message};
+    const struct mg_callbacks callbacks = {
+        .begin_request = begin_request, .http_error = http_error, .log_message = log_message};
     struct mg_server_port bound = {0};
     char address[96];
     /* A connection occupies a thread for as long as it lives, idle or not. */
@@ -307,7 +344,7 @@ http_server *http_start(const char *host, uint16_t port, const http_service *ser
                              "keep_alive_timeout_ms",
                              "15000",
                              "request_timeout_ms",
-                             "5000",
+                             "2000",
                              "tcp_nodelay",
                              "1",
                              "decode_url",

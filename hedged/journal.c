@@ -302,15 +302,16 @@ bool journal_rows(journal *j, uint64_t after, const char *asset, size_t limit, j
 
 /* ---- life ----------------------------------------------------------------- */
 
-journal *journal_open(const journal_options *options, char message[JOURNAL_MESSAGE_MAX])
+journal *journal_open(const journal_options *options, char message[JOURNAL_MESSAGE_MAX], bool *busy)
 {
     journal *j = calloc(1, sizeof(*j));
 
+    *busy = false;
     if (j == NULL) {
         snprintf(message, JOURNAL_MESSAGE_MAX, "out of memory");
         return NULL;
     }
-    if (!journal_file_open(&j->file, options->path, message)) {
+    if (!journal_file_open(&j->file, options->path, message, busy)) {
         free(j);
         return NULL;
     }
@@ -332,15 +333,18 @@ journal *journal_open(const journal_options *options, char message[JOURNAL_MESSA
     return j;
 }
 
-void journal_close(journal *j)
+bool journal_close(journal *j)
 {
-    if (j == NULL) return;
+    bool whole;
+
+    if (j == NULL) return true;
     pthread_mutex_lock(&j->lock);
     j->closing = true;
     pthread_cond_signal(&j->work);
     pthread_mutex_unlock(&j->lock);
     pthread_join(j->writer_thread, NULL);
-    if (j->state.lost > 0)
+    whole = j->state.lost == 0;
+    if (!whole)
         LOG(LOG_ERROR, "decisions_lost", LOG_NUMBER("count", j->state.lost),
             LOG_TEXT("fault", j->state.fault));
     journal_file_close(&j->file);
@@ -349,4 +353,5 @@ void journal_close(journal *j)
     pthread_mutex_destroy(&j->file_lock);
     pthread_cond_destroy(&j->work);
     free(j);
+    return whole;
 }

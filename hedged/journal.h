@@ -29,8 +29,10 @@ typedef enum journal_result {
 #define JOURNAL_MESSAGE_MAX 320
 
 /* Opens or makes the file, checks its newest record against the chain, and
- * starts the writer. NULL: message says what is wrong and what to do. */
-journal *journal_open(const journal_options *options, char message[JOURNAL_MESSAGE_MAX]);
+ * starts the writer. NULL: message says what is wrong and what to do, and
+ * *busy that another process holds the file, which may pass. */
+journal *journal_open(const journal_options *options, char message[JOURNAL_MESSAGE_MAX],
+                      bool *busy);
 
 /* Appends records in order, gives each its seq and writer, and waits as the
  * options say. They stay the caller's. Any thread. */
@@ -66,7 +68,7 @@ typedef struct journal_row {
     uint8_t hash[HEDGE_HASH_SIZE];
 } journal_row;
 
-#define JOURNAL_SCAN_MAX 20000 /* rows looked at in one call */
+#define JOURNAL_SCAN_MAX 4000 /* rows looked at in one call: the writer waits meanwhile */
 
 /* Reads up to `limit` rows behind seq `after`, of one asset where it is not
  * NULL, looking at JOURNAL_SCAN_MAX rows at most. *next_after: where to go on.
@@ -74,7 +76,8 @@ typedef struct journal_row {
 bool journal_rows(journal *j, uint64_t after, const char *asset, size_t limit, journal_row **rows,
                   size_t *n, uint64_t *next_after, char message[JOURNAL_MESSAGE_MAX]);
 
-/* Writes what is queued and closes the file. */
-void journal_close(journal *j);
+/* Writes what is queued and closes the file. False: acknowledged records could
+ * not be written (async alone). */
+bool journal_close(journal *j);
 
 #endif

@@ -158,18 +158,21 @@ static bool fail(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char 
     return false;
 }
 
-static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path)
+static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path,
+                        bool *busy)
 {
     const int code = sqlite3_errcode(f->db);
 
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+    *busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
+    if (*busy)
         return fail(f, message, path,
                     "another process holds this journal; one journal, one daemon");
     if (code == SQLITE_NOTADB) return fail(f, message, path, "is not a journal");
     return fail(f, message, path, sqlite3_errmsg(f->db));
 }
 
-bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX])
+bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX],
+                       bool *busy)
 {
     static const char not_ours[] = "is not a journal of format 1";
     struct stat info;
@@ -181,17 +184,18 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
     if (sqlite3_open_v2(path, &f->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
-        return fail_sqlite(f, message, path);
+        return fail_sqlite(f, message, path, busy);
     /* Looked at before anything is set: a file that is not ours stays as it is. */
-    if (!run(f, "PRAGMA locking_mode=EXCLUSIVE")) return fail_sqlite(f, message, path);
+    if (!run(f, "PRAGMA locking_mode=EXCLUSIVE")) return fail_sqlite(f, message, path, busy);
     objects = count_objects(f);
-    if (objects < 0) return fail_sqlite(f, message, path);
+    if (objects < 0) return fail_sqlite(f, message, path, busy);
     if (objects > 0 && !read_identity(f)) return fail(f, message, path, not_ours);
     /* The first write takes the exclusive lock. */
-    if (!run(f, setup) || !run(f, "BEGIN IMMEDIATE; COMMIT")) return fail_sqlite(f, message, path);
-    if (objects == 0 && !create(f)) return fail_sqlite(f, message, path);
+    if (!run(f, setup) || !run(f, "BEGIN IMMEDIATE; COMMIT"))
+        return fail_sqlite(f, message, path, busy);
+    if (objects == 0 && !create(f)) return fail_sqlite(f, message, path, busy);
     if (!read_identity(f)) return fail(f, message, path, not_ours);
-    if (!prepare_all(f)) return fail_sqlite(f, message, path);
+    if (!prepare_all(f)) return fail_sqlite(f, message, path, busy);
     if (!read_head(f))
         return fail(f, message, path,
                     "its newest record does not fit the chain; run `hedge verify` on it, keep it, "

@@ -15,8 +15,10 @@ typedef struct journal_file {
     journal_head next; /* of what is written in the open transaction */
 } journal_file;
 
-/* False: message. Nothing stays open then. */
-bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX]);
+/* False: message, and *busy if another process holds the file. Nothing stays
+ * open then. */
+bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX],
+                       bool *busy);
 void journal_file_close(journal_file *f);
 
 /* One transaction: begin, any number of puts, commit; each false when SQLite

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h: do not start it again as it is */
+/* As sysexits.h has them: do not start it again as it is; try again later. */
+#define EXIT_CONFIG 78
+#define EXIT_LATER 75
 
 static const http_route routes[] = {
     {"POST", "/hedge", route_hedge},
@@ -45,13 +47,14 @@ static const char help[] =
     "hedged --version        prints the version\n"
     "hedged --help           prints this\n"
     "\n"
+    "Exit codes: 0 stopped in order, 1 acknowledged decisions were lost (async on a failing\n"
+    "disk), 2 usage, 75 a fault that may pass (port or journal in use), 78 settings or policy.\n"
     "SIGHUP reads the policy again. Settings are environment variables:\n";
 
-/* Says on stderr, for people, and in the log's form what stops the start. */
-static int refuse_start(const char *message)
+static int refuse(const char *message, int code)
 {
     LOG(LOG_ERROR, "start_refused", LOG_TEXT("message", message));
-    return EXIT_CONFIG;
+    return code;
 }
 
 static int refuse_policy(const settings *s, const hedge_error *error)
@@ -61,7 +64,7 @@ static int refuse_policy(const settings *s, const hedge_error *error)
     snprintf(message, sizeof(message), "HEDGE_POLICY=%s: %s:%d: %s%s%s", s->policy_path,
              error->file, error->line, error->field, error->field[0] != '\0' ? ": " : "",
              error->message);
-    return refuse_start(message);
+    return refuse(message, EXIT_CONFIG);
 }
 
 /* ---- starting ----------------------------------------------------------------- */
@@ -106,24 +109,25 @@ static int start_parts(app *a, hedge_policy *policy)
     const journal_options options = {.path = a->settings->journal_path,
                                      .async = a->settings->async};
     char message[JOURNAL_MESSAGE_MAX];
+    bool busy;
 
     a->live = live_new(policy);
-    if (a->live == NULL) return refuse_start("out of memory");
-    a->journal = journal_open(&options, message);
-    if (a->journal == NULL) return refuse_start(message);
+    if (a->live == NULL) return refuse("out of memory", EXIT_LATER);
+    a->journal = journal_open(&options, message, &busy);
+    if (a->journal == NULL) return refuse(message, busy ? EXIT_LATER : EXIT_CONFIG);
     if (!record_start(a, policy)) {
         journal_state state;
 
         journal_read_state(a->journal, &state);
         snprintf(message, sizeof(message), "HEDGE_JOURNAL=%.120s: cannot be written: %.120s",
                  options.path, state.fault);
-        return refuse_start(message);
+        return refuse(message, EXIT_LATER);
     }
     a->watch = policy_watch_new(a->settings, a->live, a->journal);
-    if (a->watch == NULL) return refuse_start("no thread for watching the policy");
+    if (a->watch == NULL) return refuse("no thread for watching the policy", EXIT_LATER);
     if (a->settings->redis.on) {
         a->redis = feed_redis_new(&a->settings->redis, a->live);
-        if (a->redis == NULL) return refuse_start("no thread for the Redis feed");
+        if (a->redis == NULL) return refuse("no thread for the Redis feed", EXIT_LATER);
     }
     return 0;
 }
@@ -174,7 +178,7 @@ static int serve(app *a, const sigset_t *signals)
         a->metrics.routes[i].name = routes[i].path;
     a->metrics.routes[ROUTE_COUNT].name = "other";
     server = http_start(a->settings->host, a->settings->port, &service, &port, message);
-    if (server == NULL) return refuse_start(message);
+    if (server == NULL) return refuse(message, EXIT_LATER);
     log_listening(a, port);
     wait_for_stop(a, signals);
     atomic_store(&a->stopping, true);
@@ -194,9 +198,9 @@ static int run(const settings *s, hedge_policy *policy, const sigset_t *signals)
     feed_redis_free(a.redis);
     policy_watch_free(a.watch);
     if (a.journal != NULL) record_stop(&a);
-    journal_close(a.journal);
+    if (!journal_close(a.journal) && code == 0) code = EXIT_FAILURE;
     live_free(a.live);
-    if (code == 0)
+    if (code == 0 || code == EXIT_FAILURE)
         LOG(LOG_INFO, "stopped",
             LOG_NUMBER("uptime_s", (double)(clock_steady_ns() - a.started_ns) / NS_PER_S));
     return code;
@@ -235,8 +239,8 @@ int main(int argc, char **argv)
         return 2;
     }
     if (hedge_abi_version() != HEDGE_ABI_VERSION)
-        return refuse_start("libhedge.so is of another ABI than this daemon");
-    if (!settings_read(&s, message)) return refuse_start(message);
+        return refuse("libhedge.so is of another ABI than this daemon", EXIT_CONFIG);
+    if (!settings_read(&s, message)) return refuse(message, EXIT_CONFIG);
     if (hedge_policy_load_with(s.policy_path, &s.overrides, &error, &policy) != HEDGE_OK)
         return refuse_policy(&s, &error);
     if (check) {

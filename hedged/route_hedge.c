@@ -154,11 +154,13 @@ static void announce(app *a, const hedge_record *records, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const hedge_record *r = &records[i];
+        char id[37];
 
         metrics_decision(&a->metrics, &r->decision);
         if (!a->settings->log_decisions) continue;
-        LOG(LOG_INFO, "decision", LOG_NUMBER("seq", r->seq), LOG_TEXT("asset", r->asset),
-            LOG_NUMBER("amount_usd", r->request.amount_usd),
+        hedge_record_id(r->writer, r->seq, id);
+        LOG(LOG_INFO, "decision", LOG_TEXT("decision_id", id), LOG_NUMBER("seq", r->seq),
+            LOG_TEXT("asset", r->asset), LOG_NUMBER("amount_usd", r->request.amount_usd),
             LOG_TEXT("status", hedge_status_name(r->decision.status)),
             LOG_NUMBER("hedge_pct", r->decision.hedge_pct),
             LOG_NUMBER("confidence", r->decision.confidence));

@@ -195,8 +195,8 @@ enum {
 /* How far the book carries a score: 0 (empty) to 1, never decreasing in
  * depth1pct_usd, to the last bit. scale_usd is half_depth_usd or
  * full_depth_usd, > 0. NaN where an argument is NaN, negative or infinite, or
- * the kind unknown. Within 4 ulp of the exact value (log: for the depth cut to
- * 32 significant bits, about 2e-10 of it). Basic operations and fma alone, so
+ * the kind unknown. Within 4 ulp of the exact value (log: for depth and scale cut
+ * to 32 significant bits, about 2e-10 of them). Basic operations and fma alone, so
  * the bits are the same everywhere. */
 HEDGE_API double hedge_liquidity_weight(int32_t kind, double scale_usd, double depth1pct_usd);
 

@@ -31,7 +31,7 @@ int main(int argc, char **argv)
                              "keep_alive_timeout_ms",
                              "15000",
                              "request_timeout_ms",
-                             "5000",
+                             "2000",
                              "tcp_nodelay",
                              "1",
                              "max_request_size",

@@ -180,6 +180,8 @@ def parse_metrics(text):
 def environment(settings):
     """This environment without any HEDGE_ setting, and with the given ones."""
     out = {k: v for k, v in os.environ.items() if not k.startswith("HEDGE")}
+    known = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tsan.supp")
+    out["TSAN_OPTIONS"] = f"{out.get('TSAN_OPTIONS', '')} suppressions={known}".strip()
     out.update({k: str(v) for k, v in settings.items() if v is not None})
     return out
 

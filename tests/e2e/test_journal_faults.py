@@ -137,7 +137,7 @@ class FullDisk(daemon.Case):
     def test_what_async_loses_at_the_end_is_counted_and_said(self):
         d, c = self.serve(MIB, durability="async")
         self.fill(c, most=200000)
-        self.assertEqual(d.stop(), 0)
+        self.assertEqual(d.stop(), 1, "not a stop in order")
         lost = d.events("decisions_lost")
         self.assertTrue(lost, f"a line says how many were lost: {d.log()}")
         self.assertGreater(lost[0]["count"], 0)

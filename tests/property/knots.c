@@ -129,8 +129,6 @@ static void lay_hedges(rng *r, knots *k, const double *rise)
     const double height = rng_below(r, 2) == 0 ? 1 : pow(10, -12 * rng_unit(r));
     double y = rng_below(r, 2) == 0 ? 0 : (1 - height) * rng_unit(r);
 
-    if (total <= 0 && y == 0) y = 0x1p-900;
-
     k->hedge[0] = y;
     for (size_t i = 0; i < segments; i++) {
         if (total > 0)
@@ -151,4 +149,11 @@ void knots_draw(rng *r, knots *k)
     drawn->weigh(r, k->n - 1, gap, rise);
     lay_scores(r, k, gap);
     lay_hedges(r, k, rise);
+    /* Now and then all of it among the smallest doubles, where products underflow. */
+    if (rng_below(r, 24) == 0) {
+        const int shift = -(int)rng_below(r, 1080);
+
+        for (size_t i = 0; i < k->n; i++)
+            k->hedge[i] = ldexp(k->hedge[i], shift);
+    }
 }

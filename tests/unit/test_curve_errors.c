@@ -107,6 +107,42 @@ Test(curve_errors, refuse_what_no_caller_may_pass)
     cr_expect_eq(hedge_curve_new(0, default_score, default_hedge, 4, NULL, NULL), HEDGE_E_ARG);
 }
 
+Test(curve_errors, say_where_there_is_no_knot_to_name)
+{
+    hedge_error error = HEDGE_INIT(hedge_error);
+    hedge_curve *c = NULL;
+
+    cr_expect_eq(hedge_curve_new(3, default_score, default_hedge, 4, &error, &c), HEDGE_E_ARG);
+    cr_expect_str_eq(error.field, "method");
+    cr_expect_eq(error.index, -1);
+    cr_expect_eq(hedge_curve_new(0, NULL, default_hedge, 4, &error, &c), HEDGE_E_ARG);
+    cr_expect_eq(error.index, -1);
+    cr_expect_eq(hedge_curve_new(0, default_score, default_hedge, 1, &error, &c), HEDGE_E_CURVE);
+    cr_expect_str_eq(error.field, "knots");
+    cr_expect_eq(error.index, -1);
+}
+
+Test(curve_errors, name_knots_of_many_digits)
+{
+    static double score[HEDGE_KNOTS_MAX], hedge[HEDGE_KNOTS_MAX];
+    const int32_t at[] = {9, 10, 11, 99, 100, 123, 1000, 4095};
+
+    for (size_t i = 0; i < COUNT(score); i++)
+        score[i] = hedge[i] = (double)i / HEDGE_KNOTS_MAX;
+    for (size_t i = 0; i < COUNT(at); i++) {
+        hedge_error error = HEDGE_INIT(hedge_error);
+        hedge_curve *c = NULL;
+        char field[16];
+
+        hedge[at[i]] = -1;
+        snprintf(field, sizeof(field), "knots[%d]", (int)at[i]);
+        cr_expect_eq(hedge_curve_new(0, score, hedge, COUNT(score), &error, &c), HEDGE_E_CURVE);
+        cr_expect_eq(error.index, at[i]);
+        cr_expect_str_eq(error.field, field);
+        hedge[at[i]] = score[at[i]];
+    }
+}
+
 Test(curve_errors, stay_within_a_short_error_struct)
 {
     union {

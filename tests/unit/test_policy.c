@@ -271,6 +271,9 @@ static const char *const different[] = {
     "assets: {btc: {}}",
     "assets: {BTC: {max_hedge_pct: 0.5}}",
     "assets: {BTC: {curve: {method: linear}}}",
+    "assets: {BTC: {curve: {knots: [[0, .05], [.3, .25], [.7, .75], [1, .9]]}}}",
+    "assets: {BTC: {curve: {knots: [[0, .05], [.3, .25], [.8, .75], [1, 1]]}}}",
+    "assets: {BTC: {curve: {knots: [[0, .05], [.3, .25], [1, 1]]}}}",
 };
 
 static void digest(const char *more, char hex[65])
@@ -328,6 +331,19 @@ Test(policy, has_another_hash_for_another_meaning)
     }
 }
 
+static void same_curve(const hedge_curve *a, const hedge_curve *b)
+{
+    double ax, ay, bx, by;
+
+    cr_assert_eq(hedge_curve_method(a), hedge_curve_method(b));
+    cr_assert_eq(hedge_curve_knot_count(a), hedge_curve_knot_count(b));
+    for (size_t i = 0; i < hedge_curve_knot_count(a); i++) {
+        cr_assert_eq(hedge_curve_knot(a, i, &ax, &ay), HEDGE_OK);
+        cr_assert_eq(hedge_curve_knot(b, i, &bx, &by), HEDGE_OK);
+        cr_assert(ax == bx && ay == by, "knot %zu", i);
+    }
+}
+
 static void text_comes_back(const hedge_policy *p)
 {
     size_t n = 0;
@@ -348,6 +364,7 @@ static void text_comes_back(const hedge_policy *p)
         hedge_policy_rules(p, i, &a);
         hedge_policy_rules(q, i, &b);
         cr_assert_arr_eq(&a, &b, sizeof(a), "%s", hedge_policy_asset_name(p, i));
+        same_curve(hedge_policy_curve(p, i), hedge_policy_curve(q, i));
     }
     hedge_policy_free(q);
 }
@@ -431,6 +448,7 @@ Test(policy, answers_odd_questions_without_harm)
     rules.struct_size = 0;
     cr_assert_eq(hedge_policy_rules(p, 0, &rules), HEDGE_E_STRUCT_SIZE);
     cr_assert_null(hedge_policy_text(NULL, &n));
+    cr_assert_eq(n, 0);
     cr_assert_eq(hedge_policy_hash(NULL, hash), HEDGE_E_ARG);
     cr_assert_eq(hedge_policy_hash(p, NULL), HEDGE_E_ARG);
     cr_assert_null(hedge_policy_hash_hex(NULL));

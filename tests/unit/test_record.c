@@ -316,6 +316,19 @@ Test(record, is_refused_when_it_is_noise)
 /* Where the texts of `plain` and `fixed` begin: their length in two bytes. */
 enum { BUILD_AT = 64, ASSET_AT = BUILD_AT + 2 + 9, NOTE_AT = ASSET_AT + 2 + 3 };
 
+Test(record, is_as_long_as_the_manual_says)
+{
+    enum { TEXTS = 2 + 9 + 2 + 3 + 2 + 20, DECISION = 24 + 52 + 92 };
+
+    for (int32_t kind = HEDGE_RECORD_DECISION; kind <= HEDGE_RECORD_RESUME; kind++) {
+        const hedge_record in = plain(kind);
+        uint8_t bytes[HEDGE_RECORD_MAX];
+        const size_t more = kind == HEDGE_RECORD_DECISION ? DECISION : 0;
+
+        cr_assert_eq(encoded(&in, bytes), BUILD_AT + TEXTS + more, "kind %d", (int)kind);
+    }
+}
+
 Test(record, is_refused_when_a_text_does_not_fit_or_holds_a_nul)
 {
     const hedge_record in = plain(HEDGE_RECORD_STOP);

@@ -195,6 +195,16 @@ static int32_t decide(scene *s, hedge_decision *out)
     return HEDGE_OK;
 }
 
+/* A flag that we do not know could ask for anything: it is not ignored. */
+static bool flags_known(const hedge_request *request, const hedge_quote *quote)
+{
+    const uint32_t known = HEDGE_QUOTE_SCORE | HEDGE_QUOTE_PREVIOUS | HEDGE_QUOTE_DEPTH |
+                           HEDGE_QUOTE_HALTED;
+
+    return !(request->flags & ~HEDGE_REQUEST_OVERRIDE) && request->reserved == 0 &&
+           !(quote->flags & ~known);
+}
+
 /* Every number of a rejected decision is 0; ages stay, as they say why. */
 static void reject(hedge_decision *out, int32_t code)
 {
@@ -217,6 +227,7 @@ static int32_t size_checked(const hedge_policy *policy, const hedge_request *req
                .override = (request->flags & HEDGE_REQUEST_OVERRIDE) != 0};
     int32_t code;
 
+    if (!flags_known(request, quote)) return HEDGE_E_ARG;
     *out =
         (hedge_decision){.struct_size = out->struct_size, .asset = request->asset, .ts_ns = now_ns};
     if (quote->flags & HEDGE_QUOTE_HALTED) {

@@ -91,7 +91,7 @@ static const hedge_quote *held(const slot *s)
 
 static void wait_until_left(slot *s, unsigned counter)
 {
-    while (atomic_load_explicit(&s->readers[counter], memory_order_acquire) != 0)
+    while (atomic_load(&s->readers[counter]) != 0)
         sched_yield();
 }
 

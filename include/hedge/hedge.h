@@ -366,7 +366,8 @@ typedef struct hedge_decision {
  * Never allocates or locks; any thread; about 30 ns.
  *
  * Returns HEDGE_OK (look at out->flags), a HEDGE_TRIP_… whose action is to
- * reject, HEDGE_E_ARG (null pointer) or HEDGE_E_STRUCT_SIZE. Since: 0.1 */
+ * reject, HEDGE_E_ARG (null pointer, unknown flags, reserved not 0) or
+ * HEDGE_E_STRUCT_SIZE. Since: 0.1 */
 HEDGE_API HEDGE_MUST_CHECK int32_t hedge_size(const hedge_policy *policy,
                                               const hedge_request *request,
                                               const hedge_quote *quote, int64_t now_ns,

@@ -311,6 +311,23 @@ Test(decision, takes_longer_structs_whose_tails_are_zero)
         cr_assert_eq(l.decision_tail[i], 0);
 }
 
+Test(decision, refuses_flags_that_it_does_not_know)
+{
+    for (uint32_t bit = 0; bit < 32; bit++) {
+        scene s = scene_new(policy);
+        hedge_decision d;
+
+        s.request.flags = UINT32_C(1) << bit;
+        cr_assert((scene_decide(&s, &d) == HEDGE_E_ARG) == (bit > 0), "request, bit %u", bit);
+        s = scene_new(policy);
+        s.quote.flags |= UINT32_C(1) << bit;
+        cr_assert((scene_decide(&s, &d) == HEDGE_E_ARG) == (bit > 3), "quote, bit %u", bit);
+        s = scene_new(policy);
+        s.request.reserved = UINT32_C(1) << bit;
+        cr_assert_eq(scene_decide(&s, &d), HEDGE_E_ARG, "reserved, bit %u", bit);
+    }
+}
+
 Test(decision, refuses_longer_structs_that_say_what_it_does_not_know)
 {
     longer l = longer_new();

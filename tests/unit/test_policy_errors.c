@@ -60,6 +60,8 @@ static const bad_policy not_plain[] = {
     {HEAD "...\n---\n{}\n", POLICY, 4, ""},
     {HEAD "confidence: &a {blend: min}\n", POLICY, 3, ""},
     {HEAD "max_hedge_pct: &a 1\n", POLICY, 3, ""},
+    {"%YAML 1.1\n---\n" HEAD, POLICY, 1, ""},
+    {HEAD "...\n%TAG !a! tag:b,2020:\n", POLICY, 4, ""},
     {HEAD "assets:\n  A: &x\n    max_hedge_pct: 1\n  B: *x\n", POLICY, 4, ""},
     {HEAD "assets: {A: {}, B: *x}\n", POLICY, 3, ""},
     {HEAD "max_hedge_pct: !!float 1\n", POLICY, 3, ""},

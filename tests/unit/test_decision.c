@@ -313,6 +313,7 @@ Test(decision, takes_longer_structs_whose_tails_are_zero)
 
 Test(decision, refuses_flags_that_it_does_not_know)
 {
+    scene_under("");
     for (uint32_t bit = 0; bit < 32; bit++) {
         scene s = scene_new(policy);
         hedge_decision d;

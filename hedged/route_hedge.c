@@ -55,9 +55,9 @@ static void decide(app *a, const live_policy *policy, hedge_record *record, int6
 {
     record->quote = live_quote(a->live, policy, record->request.asset);
     record->ts_ns = now_ns != 0 ? now_ns : clock_wall_ns();
-    /* The status is in the decision; every struct here is of this version. */
+    /* hedge_size refuses only what no code of ours may pass. */
     if (hedge_size(policy->policy, &record->request, &record->quote, record->ts_ns,
-                   &record->decision) == HEDGE_E_STRUCT_SIZE)
+                   &record->decision) != record->decision.status)
         abort();
 }
 

@@ -115,12 +115,7 @@ static bool read_message(const char *payload, size_t n, live_update *out, proble
  * it is malformed. */
 static bool from_future(const live_policy *p, int32_t asset, int64_t ts_ns)
 {
-    hedge_rules rules = HEDGE_INIT(hedge_rules);
-    double skew_ms;
-
-    hedge_policy_rules(p->policy, asset, &rules);
-    skew_ms = rules.limits[HEDGE_BREAKER(HEDGE_TRIP_CLOCK_SKEW)].limit;
-    return ts_ns - clock_wall_ns() > (int64_t)(skew_ms * NS_PER_MS);
+    return ts_ns - clock_wall_ns() > live_skew_ns(p, asset);
 }
 
 static verdict apply(feed_redis *f, const live_policy *p, const char *name,

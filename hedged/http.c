@@ -60,12 +60,13 @@ bool http_query_known(const http_request *request, const char *const *names, pro
 
         while (names[i] != NULL && (strlen(names[i]) != n || strncmp(names[i], at, n) != 0))
             i++;
-        if (names[i] == NULL || (seen & UINT32_C(1) << i)) {
+        if (names[i] == NULL || (seen & UINT32_C(1) << i) || at[n] != '=') {
             char name[64];
 
             snprintf(name, sizeof(name), "%.*s", (int)(n < 60 ? n : 60), at);
             return problem_set(p, 400, "bad_query", name, "%s",
                                names[i] == NULL ? "unknown parameter"
+                               : at[n] != '='   ? "the parameter has no value"
                                                 : "the parameter is there twice");
         }
         seen |= UINT32_C(1) << i;
@@ -151,6 +152,18 @@ static bool check_host(const struct mg_request_info *info, problem *p)
            problem_set(p, 400, "bad_request", NULL, "a request has one Host header");
 }
 
+/* A page of another origin can make a browser post here; a program sends no
+ * Origin. */
+static bool check_origin(const struct mg_connection *connection, problem *p)
+{
+    const char *origin = mg_get_header(connection, "Origin");
+    const char *host = mg_get_header(connection, "Host");
+    const char *at = origin != NULL ? strstr(origin, "://") : NULL;
+
+    return origin == NULL || (at != NULL && host != NULL && strcmp(at + 3, host) == 0) ||
+           problem_set(p, 403, "cross_origin", NULL, "pages of another origin may not ask this");
+}
+
 /* How long the body is. False: it must not be read, and the connection closes,
  * because nobody can say where the next request begins. */
 static bool body_length(const struct mg_connection *connection, bool wanted, size_t *out,
@@ -179,9 +192,13 @@ static bool body_length(const struct mg_connection *connection, bool wanted, siz
  * a byte now and then does not hold a thread for ever. */
 static bool read_body(struct mg_connection *connection, char *out, size_t n, problem *p)
 {
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const int64_t until_ns = clock_steady_ns() + REQUEST_MS * NS_PER_MS;
+    const char *expect = mg_get_header(connection, "Expect");
     size_t at = 0;
 
+    if (expect != NULL && mg_strcasecmp(expect, "100-continue") == 0)
+        mg_write(connection, go_on, strlen(go_on));
     while (at < n) {
         const int got = mg_read(connection, out + at, n - at);
 
@@ -266,7 +283,8 @@ static int begin_request(struct mg_connection *connection)
         p.retry_after_s = 1;
         ok = false;
     } else {
-        ok = check_host(info, &p) && find_route(service, info, &request, &reply, &route, &p) &&
+        ok = check_host(info, &p) && check_origin(connection, &p) &&
+             find_route(service, info, &request, &reply, &route, &p) &&
              body_length(connection,
                          strcmp(info->request_method, "GET") != 0 &&
                              strcmp(service->routes[route].path, "/curve/reload") != 0,

@@ -21,7 +21,8 @@ typedef struct journal_options {
 typedef enum journal_result {
     JOURNAL_OK,     /* on disk; async: in the queue */
     JOURNAL_FULL,   /* the queue is full; nothing was taken */
-    JOURNAL_FAILED, /* the disk refused; nothing was kept */
+    JOURNAL_FAILED, /* the disk refused; not acknowledged, though a crash right
+                       now could still bring the records to light */
     JOURNAL_CLOSING
 } journal_result;
 
@@ -63,7 +64,7 @@ void journal_read_state(journal *j, journal_state *out);
 /* One row of the file. */
 typedef struct journal_row {
     uint64_t seq;
-    size_t n;
+    size_t n; /* 0: what is there cannot be a record */
     uint8_t record[HEDGE_RECORD_MAX];
     uint8_t hash[HEDGE_HASH_SIZE];
 } journal_row;

@@ -13,6 +13,9 @@
  * before SQLite 3.51.3) and the WAL's index in memory. FULL flushes the WAL at
  * each commit. The WAL is folded back every 16 MiB, so that it stays bounded
  * and the pause rare. */
+/* Folds the WAL into the file and empties it. */
+static const char fold[] = "PRAGMA wal_checkpoint(TRUNCATE)";
+
 static const char setup[] = "PRAGMA journal_mode=WAL;"
                             "PRAGMA synchronous=FULL;"
                             "PRAGMA wal_autocheckpoint=4096;"
@@ -63,8 +66,59 @@ static bool step(sqlite3_stmt *statement)
     return (sqlite3_reset(statement) == SQLITE_OK) && done;
 }
 
+/* ---- where it lies -------------------------------------------------------- */
+
+/* True if the path still leads to the file it led to before. */
+static bool in_place(journal_place *place)
+{
+    struct stat info;
+
+    if (stat(place->path, &info) != 0) return place->inode == 0;
+    if (place->inode == 0) {
+        place->device = info.st_dev;
+        place->inode = info.st_ino;
+    }
+    return place->device == info.st_dev && place->inode == info.st_ino;
+}
+
+/* A journal that was removed or moved away takes every commit and keeps none
+ * of them for those who will look for it. */
+static bool check_places(journal_file *f)
+{
+    f->displaced = in_place(&f->main_file) && in_place(&f->wal_file)
+                       ? NULL
+                       : "the journal's file or its -wal was removed or moved while in use; put it "
+                         "back, or restart";
+    return f->displaced == NULL;
+}
+
+/* SQLite gives some names a meaning of their own (":memory:", "file:…"); with
+ * a folder in front every name is a file. */
+static bool set_places(journal_file *f, const char *path)
+{
+    const int n = snprintf(f->main_file.path, sizeof(f->main_file.path), "%s%s",
+                           path[0] == '/' ? "" : "./", path);
+
+    return n > 0 && snprintf(f->wal_file.path, sizeof(f->wal_file.path), "%.4000s-wal",
+                             f->main_file.path) == n + 4;
+}
+
 /* ---- opening -------------------------------------------------------------- */
 
+/* Not every file system can hold a WAL, and SQLite then goes on without one. */
+static bool is_wal(journal_file *f)
+{
+    sqlite3_stmt *s;
+    bool wal = false;
+
+    if (!prepare(f, "PRAGMA journal_mode", &s)) return false;
+    if (sqlite3_step(s) == SQLITE_ROW)
+        wal = strcmp((const char *)sqlite3_column_text(s, 0), "wal") == 0;
+    sqlite3_finalize(s);
+    return wal;
+}
+
+/* Ends with the tables in the file itself, not in the WAL beside it. */
 static bool create(journal_file *f)
 {
     uint64_t writer;
@@ -74,7 +128,8 @@ static bool create(journal_file *f)
     writer >>= 4; /* 60 bits fit a decision_id */
     snprintf(sql, sizeof(sql),
              "INSERT INTO journal VALUES ('format','1'),('writer','%016" PRIx64 "')", writer);
-    return run(f, "BEGIN IMMEDIATE") && run(f, schema) && run(f, sql) && run(f, "COMMIT");
+    return run(f, "BEGIN IMMEDIATE") && run(f, schema) && run(f, sql) && run(f, "COMMIT") &&
+           run(f, fold);
 }
 
 /* One text out of the journal's own settings. */
@@ -181,7 +236,8 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
     *f = (journal_file){0};
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return fail(f, message, path, "is not a file");
-    if (sqlite3_open_v2(path, &f->db,
+    if (!set_places(f, path)) return fail(f, message, path, "the path is too long");
+    if (sqlite3_open_v2(f->main_file.path, &f->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
         return fail_sqlite(f, message, path, busy);
@@ -191,7 +247,7 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
     if (objects < 0) return fail_sqlite(f, message, path, busy);
     if (objects > 0 && !read_identity(f)) return fail(f, message, path, not_ours);
     /* The first write takes the exclusive lock. */
-    if (!run(f, setup) || !run(f, "BEGIN IMMEDIATE; COMMIT"))
+    if (!run(f, setup) || !run(f, "BEGIN IMMEDIATE; COMMIT") || !is_wal(f))
         return fail_sqlite(f, message, path, busy);
     if (objects == 0 && !create(f)) return fail_sqlite(f, message, path, busy);
     if (!read_identity(f)) return fail(f, message, path, not_ours);
@@ -201,6 +257,7 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
                     "its newest record does not fit the chain; run `hedge verify` on it, keep it, "
                     "and start with another file");
     f->next = f->head;
+    check_places(f); /* remembers where they are */
     return true;
 }
 
@@ -220,7 +277,7 @@ void journal_file_close(journal_file *f)
 bool journal_file_begin(journal_file *f)
 {
     f->next = f->head;
-    return step(f->begin);
+    return check_places(f) && step(f->begin);
 }
 
 bool journal_file_put(journal_file *f, const hedge_record *record)
@@ -262,26 +319,32 @@ void journal_file_rollback(journal_file *f)
 {
     step(f->rollback); /* fails where SQLite has rolled back by itself already */
     f->next = f->head;
+    /* A commit whose flush failed may stand in the WAL, to be found after a
+     * crash. Folding the WAL removes it, if the disk lets us. */
+    if (f->displaced == NULL) run(f, fold);
 }
 
 const char *journal_file_fault(const journal_file *f)
 {
-    return sqlite3_errmsg(f->db);
+    return f->displaced != NULL ? f->displaced : sqlite3_errmsg(f->db);
 }
 
 /* ---- reading -------------------------------------------------------------- */
 
-static bool take_row(sqlite3_stmt *s, journal_row *row)
+/* n stays 0 for one that cannot be a record: the page goes on without it. */
+static void take_row(sqlite3_stmt *s, journal_row *row)
 {
     const int n = sqlite3_column_bytes(s, 2);
 
-    if (n < 0 || n > HEDGE_RECORD_MAX || sqlite3_column_bytes(s, 3) != HEDGE_HASH_SIZE)
-        return false;
+    const int hash = sqlite3_column_bytes(s, 3);
+
     row->seq = (uint64_t)sqlite3_column_int64(s, 0);
+    row->n = 0;
+    memset(row->hash, 0, sizeof(row->hash));
+    if (n < 1 || n > HEDGE_RECORD_MAX || hash != HEDGE_HASH_SIZE) return;
     row->n = (size_t)n;
     memcpy(row->record, sqlite3_column_blob(s, 2), row->n);
     memcpy(row->hash, sqlite3_column_blob(s, 3), HEDGE_HASH_SIZE);
-    return true;
 }
 
 bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_t limit,
@@ -289,18 +352,16 @@ bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_
 {
     sqlite3_stmt *s = f->select;
     int code = SQLITE_DONE;
-    bool ok = true;
 
     *n = 0;
     *next_after = after;
     sqlite3_bind_int64(s, 1, (sqlite3_int64)after);
     sqlite3_bind_int64(s, 2, (sqlite3_int64)(after + JOURNAL_SCAN_MAX));
-    while (ok && *n < limit && (code = sqlite3_step(s)) == SQLITE_ROW) {
+    while (*n < limit && (code = sqlite3_step(s)) == SQLITE_ROW) {
         *next_after = (uint64_t)sqlite3_column_int64(s, 0);
         if (asset != NULL && strcmp((const char *)sqlite3_column_text(s, 1), asset) != 0) continue;
-        ok = take_row(s, &rows[*n]);
-        if (ok) ++*n;
+        take_row(s, &rows[(*n)++]);
     }
     sqlite3_reset(s);
-    return ok && (code == SQLITE_ROW || code == SQLITE_DONE);
+    return code == SQLITE_ROW || code == SQLITE_DONE;
 }

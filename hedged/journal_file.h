@@ -7,8 +7,16 @@
 
 #include <sqlite3.h>
 
+/* Which file a path leads to. */
+typedef struct journal_place {
+    char path[4096];
+    uint64_t device, inode; /* 0, 0: not there yet */
+} journal_place;
+
 typedef struct journal_file {
     sqlite3 *db;
+    journal_place main_file, wal_file;
+    const char *displaced; /* what has become of them; NULL: they are where they were */
     sqlite3_stmt *begin, *commit, *rollback, *insert, *insert_policy, *select;
     uint64_t writer;
     journal_head head; /* of what is committed */

@@ -2,6 +2,8 @@
  * live: the policy and the market that decisions are made from right now. */
 #include "live.h"
 
+#include "clock.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,21 +100,24 @@ static bool same_assets(const hedge_policy *a, const hedge_policy *b)
     return true;
 }
 
-bool live_swap(live *l, hedge_policy *policy)
+live_policy *live_prepare(live *l, hedge_policy *policy)
 {
-    live_policy *next = policy_new(l, policy), *before;
+    live_policy *next = policy_new(l, policy);
 
-    if (next == NULL) {
-        hedge_policy_free(policy);
-        return false;
-    }
+    if (next == NULL) hedge_policy_free(policy);
+    return next;
+}
+
+void live_publish(live *l, live_policy *next)
+{
+    live_policy *before;
+
     pthread_mutex_lock(&l->policy_lock);
     before = l->current;
     l->current = next;
     pthread_mutex_unlock(&l->policy_lock);
-    if (!same_assets(before->policy, policy)) atomic_fetch_add(&l->generation, 1);
+    if (!same_assets(before->policy, next->policy)) atomic_fetch_add(&l->generation, 1);
     live_release(before);
-    return true;
 }
 
 uint32_t live_generation(const live *l)
@@ -136,6 +141,20 @@ static bool is_older(const hedge_quote *held, const live_update *u)
             u->depth_ts_ns < held->depth_ts_ns);
 }
 
+int64_t live_skew_ns(const live_policy *policy, int32_t asset)
+{
+    hedge_rules rules = HEDGE_INIT(hedge_rules);
+
+    if (hedge_policy_rules(policy->policy, asset, &rules) != HEDGE_OK) return 0;
+    return (int64_t)(rules.limits[HEDGE_BREAKER(HEDGE_TRIP_CLOCK_SKEW)].limit * NS_PER_MS);
+}
+
+static bool from_future(const hedge_quote *held, int64_t latest_ns)
+{
+    return ((held->flags & HEDGE_QUOTE_SCORE) && held->score_ts_ns > latest_ns) ||
+           ((held->flags & HEDGE_QUOTE_DEPTH) && held->depth_ts_ns > latest_ns);
+}
+
 int32_t live_put(live *l, const live_policy *policy, int32_t asset, const live_update *update)
 {
     const int32_t slot = policy->slots[asset];
@@ -144,6 +163,10 @@ int32_t live_put(live *l, const live_policy *policy, int32_t asset, const live_u
 
     pthread_mutex_lock(&l->market_lock);
     held = live_quote(l, policy, asset);
+    if (from_future(&held, clock_wall_ns() + live_skew_ns(policy, asset))) {
+        hedge_market_reset(l->market, slot);
+        held = live_quote(l, policy, asset);
+    }
     if (is_older(&held, update)) {
         code = HEDGE_E_OLDER;
     } else {

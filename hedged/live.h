@@ -28,10 +28,13 @@ void live_free(live *l);
 live_policy *live_acquire(live *l);
 void live_release(live_policy *policy);
 
-/* Makes a policy the live one and takes it over. False: no memory, and the
- * old one stays. One caller at a time. */
-bool live_swap(live *l, hedge_policy *policy);
-/* Goes up at each swap that changes which assets there are. */
+/* Readies a policy to go live and takes it over: whatever can fail, fails here.
+ * NULL: no memory, or more than HEDGE_ASSETS_MAX names since the start. To be
+ * published, or released. */
+live_policy *live_prepare(live *l, hedge_policy *policy);
+/* Makes it the live one. One caller at a time. */
+void live_publish(live *l, live_policy *next);
+/* Goes up at each publication that changes which assets there are. */
 uint32_t live_generation(const live *l);
 
 /* What the market says of asset i of the policy; flags is 0 for i < 0. */
@@ -44,8 +47,12 @@ typedef struct live_update {
     int64_t score_ts_ns, depth_ts_ns;
 } live_update;
 
+/* How far the clocks may differ: max_clock_skew_ms of the asset. */
+int64_t live_skew_ns(const live_policy *policy, int32_t asset);
+
 /* Applies the whole update or, if a part is older than what is held
- * (HEDGE_E_OLDER), nothing. Any thread. */
+ * (HEDGE_E_OLDER), nothing. What is held from further in the future than the
+ * skew came before the clock was set back, and is forgotten. Any thread. */
 int32_t live_put(live *l, const live_policy *policy, int32_t asset, const live_update *update);
 
 #endif

@@ -5,6 +5,8 @@
 #include "clock.h"
 #include "text.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -73,6 +75,21 @@ static void put_time(text *t)
     text_printf(t, "{\"ts\":\"%s.%03dZ\"", stamp, (int)(now % NS_PER_S / NS_PER_MS));
 }
 
+/* One write a line, so that lines of several threads do not mix. A log that
+ * nobody reads must not stop the daemon: a pipe that polls as writable takes
+ * PIPE_BUF bytes without waiting, and what it would not take is counted. */
+static void write_line(const text *t)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    bool written;
+
+    pthread_mutex_lock(&lock);
+    written = !t->failed && t->n <= PIPE_BUF && poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) &&
+              write(STDERR_FILENO, t->bytes, t->n) == (ssize_t)t->n;
+    suppressed_total += !written;
+    pthread_mutex_unlock(&lock);
+}
+
 void log_write(log_level level, const char *event, const log_member *members, size_t n)
 {
     static const char *const levels[] = {"error", "warn", "info"};
@@ -91,13 +108,7 @@ void log_write(log_level level, const char *event, const log_member *members, si
     }
     if (suppressed > 0) text_member_int(&t, "suppressed", (int64_t)suppressed);
     text_puts(&t, "}\n");
-    /* One write a line, so that lines of several threads do not mix. A log
-     * that cannot be written must not stop the daemon. */
-    if (!t.failed && write(STDERR_FILENO, t.bytes, t.n) < 0) {
-        pthread_mutex_lock(&lock);
-        suppressed_total++;
-        pthread_mutex_unlock(&lock);
-    }
+    write_line(&t);
     text_free(&t);
 }
 

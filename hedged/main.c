@@ -238,6 +238,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "hedged: unknown argument %s\n%s", argv[1], help);
         return 2;
     }
+    block_signals(&signals); /* first: a SIGHUP during a long start must not end it */
     if (hedge_abi_version() != HEDGE_ABI_VERSION)
         return refuse("libhedge.so is of another ABI than this daemon", EXIT_CONFIG);
     if (!settings_read(&s, message)) return refuse(message, EXIT_CONFIG);
@@ -248,6 +249,5 @@ int main(int argc, char **argv)
         hedge_policy_free(policy);
         return 0;
     }
-    block_signals(&signals);
     return run(&s, policy, &signals);
 }

@@ -20,13 +20,19 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define SETTLE_MS 50 /* changes that come together are looked at together */
+#define SETTLE_MS 50       /* changes that come together are looked at together, */
+#define SETTLE_MOST_MS 500 /* but not put off for ever */
+/* And a look now and then, for what no watch tells: a folder that was away for
+ * a while, knots elsewhere that a refused policy names, a journal that would
+ * not take the new policy. */
+#define LOOK_MS 3000
 
 struct policy_watch {
     const settings *settings;
     live *live;
     journal *journal;
-    pthread_mutex_t lock; /* one reload at a time; around the state */
+    pthread_mutex_t reload_lock; /* one reload at a time */
+    pthread_mutex_t lock;        /* around the state, never for long */
     policy_watch_state state;
     int stop_fd;
     pthread_t thread;
@@ -45,20 +51,42 @@ static void fill_record(hedge_record *record, int32_t kind, const hedge_policy *
     text_copy_utf8(record->note, sizeof(record->note), note);
 }
 
-/* The same fault is told once, however often the file is looked at. */
+/* Counts, and says whether this is news: the same fault is told once, however
+ * often the file is looked at. */
+static bool note_refusal(policy_watch *w, const hedge_error *error)
+{
+    const hedge_error *before = &w->state.error;
+    bool news;
+
+    pthread_mutex_lock(&w->lock);
+    news = w->state.ok || before->line != error->line || strcmp(before->file, error->file) != 0 ||
+           strcmp(before->message, error->message) != 0;
+    w->state.refusals++;
+    w->state.ok = false;
+    w->state.error = *error;
+    pthread_mutex_unlock(&w->lock);
+    return news;
+}
+
+static void note_success(policy_watch *w, const char *hash)
+{
+    bool healed;
+
+    pthread_mutex_lock(&w->lock);
+    healed = !w->state.ok;
+    w->state.loads++;
+    w->state.ok = true;
+    pthread_mutex_unlock(&w->lock);
+    if (healed) LOG(LOG_INFO, "policy_healed", LOG_TEXT("policy", hash));
+}
+
 static void refuse(policy_watch *w, const char *cause, const hedge_policy *old,
                    const hedge_error *error)
 {
-    const hedge_error *before = &w->state.error;
     hedge_record record;
     char note[256];
 
-    w->state.refusals++;
-    if (!w->state.ok && before->line == error->line && strcmp(before->file, error->file) == 0 &&
-        strcmp(before->message, error->message) == 0)
-        return;
-    w->state.ok = false;
-    w->state.error = *error;
+    if (!note_refusal(w, error)) return;
     LOG(LOG_ERROR, "policy_refused", LOG_TEXT("cause", cause), LOG_TEXT("file", error->file),
         LOG_NUMBER("line", error->line), LOG_TEXT("field", error->field),
         LOG_TEXT("message", error->message), LOG_TEXT("live", hedge_policy_hash_hex(old)));
@@ -69,25 +97,32 @@ static void refuse(policy_watch *w, const char *cause, const hedge_policy *old,
         LOG(LOG_ERROR, "journal_refused", LOG_TEXT("record", "policy_refused"));
 }
 
-/* Journal first: no decision may name a policy that the journal does not hold. */
-static bool go_live(policy_watch *w, const char *cause, hedge_policy *policy, hedge_error *error)
+static bool fail_ours(const policy_watch *w, policy_reload *out, const char *what)
 {
-    hedge_record record;
-    char hash[65];
+    out->our_fault = true;
+    snprintf(out->error.file, sizeof(out->error.file), "%.200s", w->settings->policy_path);
+    snprintf(out->error.message, sizeof(out->error.message), "%s", what);
+    return false;
+}
 
-    snprintf(hash, sizeof(hash), "%s", hedge_policy_hash_hex(policy));
+/* Journal before market: no decision may name a policy that the journal does
+ * not hold. And everything that can fail before the journal: what it says went
+ * live, went live. */
+static bool go_live(policy_watch *w, const char *cause, hedge_policy *policy, policy_reload *out)
+{
+    live_policy *next = live_prepare(w->live, policy);
+    hedge_record record;
+
+    if (next == NULL)
+        return fail_ours(w, out, "out of memory, or over 1,024 names of assets since the start");
     fill_record(&record, HEDGE_RECORD_POLICY, policy, cause);
     if (journal_append_policy(w->journal, &record, hedge_policy_text(policy, NULL)) != JOURNAL_OK) {
-        hedge_policy_free(policy);
-        snprintf(error->message, sizeof(error->message), "the journal cannot be written");
-        return false;
+        live_release(next);
+        return fail_ours(w, out, "the journal cannot be written; tried again by itself");
     }
-    if (!live_swap(w->live, policy)) {
-        snprintf(error->message, sizeof(error->message),
-                 "out of memory, or more than %d assets since the start", HEDGE_ASSETS_MAX);
-        return false;
-    }
-    LOG(LOG_INFO, "policy_live", LOG_TEXT("cause", cause), LOG_TEXT("policy", hash));
+    LOG(LOG_INFO, "policy_live", LOG_TEXT("cause", cause),
+        LOG_TEXT("policy", hedge_policy_hash_hex(policy)));
+    live_publish(w->live, next);
     return true;
 }
 
@@ -102,14 +137,12 @@ static void reload(policy_watch *w, const char *cause, policy_reload *out)
                                      &next) == HEDGE_OK;
     if (out->ok && strcmp(hedge_policy_hash_hex(next), out->previous) != 0) {
         snprintf(out->hash, sizeof(out->hash), "%s", hedge_policy_hash_hex(next));
-        out->ok = out->changed = go_live(w, cause, next, &out->error);
+        out->ok = out->changed = go_live(w, cause, next, out);
     } else if (out->ok) {
         hedge_policy_free(next);
     }
     if (out->ok) {
-        w->state.loads++;
-        if (!w->state.ok) LOG(LOG_INFO, "policy_healed", LOG_TEXT("policy", out->hash));
-        w->state.ok = true;
+        note_success(w, out->hash);
     } else {
         snprintf(out->hash, sizeof(out->hash), "%s", out->previous);
         refuse(w, cause, now->policy, &out->error);
@@ -120,9 +153,9 @@ static void reload(policy_watch *w, const char *cause, policy_reload *out)
 void policy_watch_reload(policy_watch *w, const char *cause, policy_reload *out)
 {
     *out = (policy_reload){.error = HEDGE_INIT(hedge_error)};
-    pthread_mutex_lock(&w->lock);
+    pthread_mutex_lock(&w->reload_lock);
     reload(w, cause, out);
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_unlock(&w->reload_lock);
 }
 
 void policy_watch_read_state(policy_watch *w, policy_watch_state *out)
@@ -182,21 +215,25 @@ static int watch_files(policy_watch *w)
     return fd;
 }
 
-/* Waits until something has changed and come to rest. False: stop. */
+/* Waits until something has changed and come to rest, or it is time for a look
+ * anyway. False: stop. */
 static bool wait_for_change(const policy_watch *w, int fd)
 {
     struct pollfd fds[2] = {{.fd = w->stop_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    int64_t until_ns = clock_steady_ns() + LOOK_MS * NS_PER_MS;
+    int timeout_ms = LOOK_MS;
     char events[4096];
-    int timeout = -1;
 
     for (;;) {
-        const int n = poll(fds, fd >= 0 ? 2 : 1, timeout);
+        const int n = poll(fds, fd >= 0 ? 2 : 1, timeout_ms);
 
         if (fds[0].revents != 0) return false;
-        if (n == 0) return true;
         if (n < 0 && errno != EINTR) return false;
-        while (read(fd, events, sizeof(events)) > 0)
-            timeout = SETTLE_MS;
+        if (n == 0 || clock_steady_ns() >= until_ns) return true;
+        if (timeout_ms != SETTLE_MS) until_ns = clock_steady_ns() + SETTLE_MOST_MS * NS_PER_MS;
+        timeout_ms = SETTLE_MS;
+        while (read(fd, events, sizeof(events)) > 0) {
+        }
     }
 }
 
@@ -224,6 +261,7 @@ policy_watch *policy_watch_new(const settings *s, live *l, journal *j)
     if (w == NULL) return NULL;
     *w = (policy_watch){.settings = s, .live = l, .journal = j, .state = {.ok = true}};
     w->state.error = (hedge_error)HEDGE_INIT(hedge_error);
+    pthread_mutex_init(&w->reload_lock, NULL);
     pthread_mutex_init(&w->lock, NULL);
     w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (w->stop_fd < 0 || pthread_create(&w->thread, NULL, watch_main, w) != 0) {
@@ -240,6 +278,7 @@ void policy_watch_free(policy_watch *w)
     eventfd_write(w->stop_fd, 1);
     pthread_join(w->thread, NULL);
     close(w->stop_fd);
+    pthread_mutex_destroy(&w->reload_lock);
     pthread_mutex_destroy(&w->lock);
     free(w);
 }

@@ -11,8 +11,9 @@ typedef struct policy_watch policy_watch;
 
 /* How a reload went. */
 typedef struct policy_reload {
-    bool ok;      /* the file is live, now or before */
-    bool changed; /* it went live just now */
+    bool ok;        /* the file is live, now or before */
+    bool changed;   /* it went live just now */
+    bool our_fault; /* of a failure: not the file's; worth another try */
     char hash[65], previous[65];
     hedge_error error; /* where !ok */
 } policy_reload;

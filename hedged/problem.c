@@ -23,6 +23,8 @@ static const char *title_of(int status)
     switch (status) {
     case 400:
         return "Bad request";
+    case 403:
+        return "Forbidden";
     case 404:
         return "Not found";
     case 405:

@@ -118,7 +118,7 @@ static bool read_some(redis_link *link)
 
     if (redisBufferRead(c) != REDIS_OK) return fail_context(link);
     link->reply_bytes += c->reader->len - before;
-    return link->reply_bytes <= REDIS_LINK_REPLY_MAX || fail(link, "a reply over 64 KiB");
+    return link->reply_bytes <= REDIS_LINK_REPLY_MAX || fail(link, "a reply over 1 MiB");
 }
 
 /* 1: readable, 0: not in time, -1: stop or broken. */

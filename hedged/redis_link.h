@@ -3,7 +3,7 @@
  *
  * hiredis would reserve gigabytes for an announced array and buffer a bulk of
  * any length; a link gives up on arrays of more than 64 elements and on
- * replies of more than 64 KiB. */
+ * replies of more than 1 MiB. */
 #ifndef HEDGED_REDIS_LINK_H
 #define HEDGED_REDIS_LINK_H
 
@@ -12,7 +12,7 @@
 #include <hiredis/hiredis.h>
 
 #define REDIS_LINK_ELEMENTS_MAX 64
-#define REDIS_LINK_REPLY_MAX 65536
+#define REDIS_LINK_REPLY_MAX 1048576
 #define REDIS_LINK_FAULT_MAX 200
 
 typedef struct redis_link {

@@ -115,8 +115,9 @@ void route_reload(void *context, const http_request *request, http_reply *reply)
         text_puts(&reply->body, "}");
         return;
     }
-    problem_set(&p, 422, "bad_policy", result.error.field, "%s; the old policy stays live",
-                result.error.message);
+    problem_set(&p, result.our_fault ? 503 : 422, result.our_fault ? "not_loaded" : "bad_policy",
+                result.error.field, "%s; the old policy stays live", result.error.message);
+    if (result.our_fault) p.retry_after_s = 3;
     snprintf(p.file, sizeof(p.file), "%s", result.error.file);
     p.line = result.error.line;
     http_reply_problem(reply, &p);

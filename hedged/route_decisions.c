@@ -77,11 +77,13 @@ static void write_decision(const hedge_decision *d, text *out)
 static void write_row(const journal_row *row, text *out)
 {
     hedge_record r = HEDGE_INIT(hedge_record);
+    const bool readable = hedge_record_decode(row->record, row->n, &r) == HEDGE_OK;
     char id[37];
 
     text_puts(out, "{");
     text_member_int(out, "seq", (int64_t)row->seq);
-    if (hedge_record_decode(row->record, row->n, &r) == HEDGE_OK) {
+    if (!readable) text_member_string(out, "kind", "unreadable");
+    if (readable) {
         text_member_string(out, "kind", kind_name(r.kind));
         text_member_int(out, "ts_ms", r.ts_ns / NS_PER_MS);
         write_hex(out, "policy", r.policy_hash, sizeof(r.policy_hash));
@@ -89,7 +91,7 @@ static void write_row(const journal_row *row, text *out)
         text_member_string(out, "asset", r.asset);
         text_member_string(out, "note", r.note);
     }
-    if (r.kind == HEDGE_RECORD_DECISION) {
+    if (readable && r.kind == HEDGE_RECORD_DECISION) {
         hedge_record_id(r.writer, r.seq, id);
         text_member_string(out, "decision_id", id);
         text_member_string(out, "status", hedge_status_name(r.decision.status));

@@ -49,12 +49,13 @@ static void start_record(hedge_record *record, const live_policy *policy)
     snprintf(record->build, sizeof(record->build), "%s", hedge_version());
 }
 
-/* now_ns 0: this instant, read after the quote, so that a quote of this very
- * moment is not from the future. */
-static void decide(app *a, const live_policy *policy, hedge_record *record, int64_t now_ns)
+/* The instant is read after the quote, so that a quote of this very moment is
+ * not from the future. */
+static void decide(const live_policy *policy, hedge_record *record, hedge_quote quote,
+                   int64_t now_ns)
 {
-    record->quote = live_quote(a->live, policy, record->request.asset);
-    record->ts_ns = now_ns != 0 ? now_ns : clock_wall_ns();
+    record->quote = quote;
+    record->ts_ns = now_ns;
     /* hedge_size refuses only what no code of ours may pass. */
     if (hedge_size(policy->policy, &record->request, &record->quote, record->ts_ns,
                    &record->decision) != record->decision.status)
@@ -143,7 +144,7 @@ static void journal_problem(journal_result result, problem *p)
         break;
     default:
         problem_set(p, 503, "journal_failed", NULL,
-                    "the journal cannot be written, so nothing was decided; see the log");
+                    "the journal cannot be written, so this was not decided; see the log");
         break;
     }
     p->retry_after_s = 1;
@@ -174,6 +175,7 @@ static bool size_one(app *a, const http_request *request, const live_policy *pol
 {
     cJSON *object = json_read_object(request->body, request->body_size, p);
     hedge_record record;
+    hedge_quote quote;
     journal_result result;
     bool ok;
 
@@ -182,7 +184,8 @@ static bool size_one(app *a, const http_request *request, const live_policy *pol
     ok = read_ask(object, policy, &record, p);
     cJSON_Delete(object);
     if (!ok) return false;
-    decide(a, policy, &record, 0);
+    quote = live_quote(a->live, policy, record.request.asset);
+    decide(policy, &record, quote, clock_wall_ns());
     result = journal_append(a->journal, &record, 1);
     if (result != JOURNAL_OK) {
         journal_problem(result, p);
@@ -214,7 +217,9 @@ typedef struct batch {
     size_t n, recorded;
     hedge_record *records; /* packed */
     problem *problems;
-    size_t *record_of; /* index into records, SIZE_MAX: a problem */
+    size_t *record_of;   /* index into records, SIZE_MAX: a problem */
+    hedge_quote *quotes; /* of every asset, as they all were at one instant */
+    hedge_quote none;    /* of an unknown asset */
 } batch;
 
 static void batch_free(batch *b)
@@ -222,33 +227,43 @@ static void batch_free(batch *b)
     free(b->records);
     free(b->problems);
     free(b->record_of);
+    free(b->quotes);
 }
 
-static bool batch_new(batch *b, size_t n)
+static bool batch_new(batch *b, size_t n, size_t assets)
 {
     *b = (batch){.n = n,
                  .records = malloc(n * sizeof(hedge_record)),
                  .problems = malloc(n * sizeof(problem)),
-                 .record_of = malloc(n * sizeof(size_t))};
-    if (b->records != NULL && b->problems != NULL && b->record_of != NULL) return true;
+                 .record_of = malloc(n * sizeof(size_t)),
+                 .quotes = malloc(assets * sizeof(hedge_quote)),
+                 .none = HEDGE_INIT(hedge_quote)};
+    if (b->records != NULL && b->problems != NULL && b->record_of != NULL && b->quotes != NULL)
+        return true;
     batch_free(b);
     return false;
 }
 
 static void batch_decide(app *a, const live_policy *policy, const cJSON *requests, batch *b)
 {
-    const int64_t now_ns = clock_wall_ns();
     const cJSON *item = requests->child;
+    int64_t now_ns;
 
+    for (size_t i = 0; i < hedge_policy_asset_count(policy->policy); i++)
+        b->quotes[i] = live_quote(a->live, policy, (int32_t)i);
+    now_ns = clock_wall_ns();
     for (size_t i = 0; i < b->n; i++, item = item->next) {
         hedge_record *record = &b->records[b->recorded];
+        int32_t asset;
         bool ok = cJSON_IsObject(item);
 
         if (!ok) problem_set(&b->problems[i], 422, "bad_value", "requests", "must be an object");
         start_record(record, policy);
         ok = ok && read_ask(item, policy, record, &b->problems[i]);
         b->record_of[i] = ok ? b->recorded++ : SIZE_MAX;
-        if (ok) decide(a, policy, record, now_ns);
+        if (!ok) continue;
+        asset = record->request.asset;
+        decide(policy, record, asset >= 0 ? b->quotes[asset] : b->none, now_ns);
     }
 }
 
@@ -279,7 +294,7 @@ static bool size_batch(app *a, const cJSON *requests, const live_policy *policy,
     if (!cJSON_IsArray(requests) || n < 1 || n > BATCH_MAX)
         return problem_set(p, 422, "bad_value", "requests", "must be a list of 1 to %d requests",
                            BATCH_MAX);
-    if (!batch_new(&b, (size_t)n))
+    if (!batch_new(&b, (size_t)n, hedge_policy_asset_count(policy->policy)))
         return problem_set(p, 503, "out_of_memory", NULL, "no memory for the batch");
     batch_decide(a, policy, requests, &b);
     if (b.recorded > 0) result = journal_append(a->journal, b.records, b.recorded);

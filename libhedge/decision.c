@@ -198,8 +198,8 @@ static int32_t decide(scene *s, hedge_decision *out)
 /* A flag that we do not know could ask for anything: it is not ignored. */
 static bool flags_known(const hedge_request *request, const hedge_quote *quote)
 {
-    const uint32_t known = HEDGE_QUOTE_SCORE | HEDGE_QUOTE_PREVIOUS | HEDGE_QUOTE_DEPTH |
-                           HEDGE_QUOTE_HALTED;
+    const uint32_t known =
+        HEDGE_QUOTE_SCORE | HEDGE_QUOTE_PREVIOUS | HEDGE_QUOTE_DEPTH | HEDGE_QUOTE_HALTED;
 
     return !(request->flags & ~HEDGE_REQUEST_OVERRIDE) && request->reserved == 0 &&
            !(quote->flags & ~known);

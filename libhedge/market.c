@@ -149,6 +149,17 @@ int32_t hedge_market_put_depth(hedge_market *market, int32_t i, double depth1pct
     return HEDGE_OK;
 }
 
+int32_t hedge_market_reset(hedge_market *market, int32_t i)
+{
+    slot *s = slot_at(market, i);
+    hedge_quote q = HEDGE_INIT(hedge_quote);
+
+    if (s == NULL) return HEDGE_E_ARG;
+    q.flags = held(s)->flags & HEDGE_QUOTE_HALTED;
+    publish(s, &q);
+    return HEDGE_OK;
+}
+
 int32_t hedge_market_put_halt(hedge_market *market, int32_t i, int halted)
 {
     slot *s = slot_at(market, i);

@@ -2,6 +2,7 @@
  * policy: everything that decides, as data. */
 #include "policy.h"
 
+#include "curve.h"
 #include "limits.h"
 #include "liquidity.h"
 #include "policy_text.h"
@@ -39,18 +40,24 @@ hedge_policy *policy_new(void)
     return policy;
 }
 
-bool policy_own_curve(hedge_policy *policy, hedge_curve *curve)
+const hedge_curve *policy_own_curve(hedge_policy *policy, hedge_curve *curve)
 {
-    hedge_curve **grown =
-        realloc(policy->curves, (policy->curve_count + 1) * sizeof(policy->curves[0]));
+    hedge_curve **grown;
 
+    for (size_t i = 0; i < policy->curve_count; i++) {
+        if (!curve_equal(policy->curves[i], curve)) continue;
+        hedge_curve_free(curve);
+        return policy->curves[i];
+    }
+    grown = realloc(policy->curves, (policy->curve_count + 1) * sizeof(policy->curves[0]));
     if (grown == NULL) {
         hedge_curve_free(curve);
-        return false;
+        return NULL;
     }
     policy->curves = grown;
     policy->curves[policy->curve_count++] = curve;
-    return true;
+    policy->knot_count += hedge_curve_knot_count(curve);
+    return curve;
 }
 
 bool policy_add_file(hedge_policy *policy, const char *path)

@@ -22,6 +22,7 @@ struct hedge_policy {
     size_t asset_count;
     hedge_curve **curves;
     size_t curve_count;
+    size_t knot_count; /* of all curves */
     char **files;
     size_t file_count;
     char *text; /* canonical */
@@ -32,8 +33,13 @@ struct hedge_policy {
 
 /* An empty policy with the default rules and no curve yet. NULL: no memory. */
 hedge_policy *policy_new(void);
-/* Takes over a curve. False, and the curve is freed: no memory. */
-bool policy_own_curve(hedge_policy *policy, hedge_curve *curve);
+/* No policy that is written out in less than HEDGE_POLICY_FILE_MAX bytes has more. */
+#define POLICY_KNOTS_MAX (HEDGE_POLICY_FILE_MAX / 13)
+
+/* Takes over a curve and gives it back, or one that is there already and equal
+ * to it, so that a thousand assets with one file of knots hold it once. NULL,
+ * and the curve is freed: no memory. */
+const hedge_curve *policy_own_curve(hedge_policy *policy, hedge_curve *curve);
 /* Remembers a file the policy came from. False: no memory. */
 bool policy_add_file(hedge_policy *policy, const char *path);
 /* Sorts the assets, computes what is derived, writes text and hash.

@@ -87,8 +87,11 @@ static int32_t build(policy_reader *r, const knots *k, const yaml_node *node, co
             r->error->index = detail.index;
         return code;
     }
-    if (!policy_own_curve(r->policy, curve)) return policy_no_memory(r);
-    *out = curve;
+    *out = policy_own_curve(r->policy, curve);
+    if (*out == NULL) return policy_no_memory(r);
+    if (r->policy->knot_count > POLICY_KNOTS_MAX)
+        return policy_fail(r, HEDGE_E_TOO_LARGE, node, at, "", "more than %d knots in one policy",
+                           POLICY_KNOTS_MAX);
     return HEDGE_OK;
 }
 

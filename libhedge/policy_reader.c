@@ -5,11 +5,14 @@
 #include "error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- places and values ------------------------------------------------- */
 
@@ -117,15 +120,31 @@ int32_t policy_read_map(policy_reader *r, const yaml_node *map, const char *at,
     return HEDGE_OK;
 }
 
+/* A pipe or a device in a file's place would keep the caller waiting for ever. */
+static FILE *open_regular(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat info;
+    FILE *file;
+
+    if (fd < 0) return NULL;
+    file = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) ? fdopen(fd, "rb") : NULL;
+    if (file == NULL) {
+        if (!S_ISREG(info.st_mode)) errno = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
+        close(fd);
+    }
+    return file;
+}
+
 int32_t policy_read_file(const char *path, hedge_error *error, char **text, size_t *n)
 {
     const error_place place = {.file = path, .index = -1};
-    FILE *file = fopen(path, "rbe");
+    FILE *file = open_regular(path);
     char *bytes;
 
     if (file == NULL)
         return error_set(error, errno == ENOMEM ? HEDGE_E_NOMEM : HEDGE_E_IO, place,
-                         "cannot be opened: %s", strerror(errno));
+                         "cannot be opened as a file: %s", strerror(errno));
     bytes = malloc(HEDGE_POLICY_FILE_MAX + 1);
     if (bytes == NULL) {
         fclose(file);

@@ -394,6 +394,9 @@ HEDGE_API int32_t hedge_market_put_score(hedge_market *market, int32_t slot, dou
 /* The same for the order book's depth. */
 HEDGE_API int32_t hedge_market_put_depth(hedge_market *market, int32_t slot, double depth1pct_usd,
                                          int64_t ts_ns);
+/* Forgets the slot's score and depth, not its halt: for a writer whose clock
+ * has stepped back, so that everything new would be older. Writer. */
+HEDGE_API int32_t hedge_market_reset(hedge_market *market, int32_t slot);
 /* Latches (halted != 0) or clears the slot's halt. Writer. */
 HEDGE_API int32_t hedge_market_put_halt(hedge_market *market, int32_t slot, int halted);
 /* Copies the slot's quote, struct_size set by the caller. Wait-free.

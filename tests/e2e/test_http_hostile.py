@@ -283,8 +283,24 @@ class Hostile(daemon.Case):
     def test_a_browsers_preflight_is_not_granted(self):
         answer = self.raw(request(line=b"OPTIONS /hedge HTTP/1.1", body=b"", length=False, headers=(
             b"Host: x", b"Origin: http://evil.example", b"Access-Control-Request-Method: POST")))
-        self.assertEqual(status(answer), 405, answer)
+        self.assertEqual(status(answer), 403, answer)
         self.assertNotIn(b"access-control-allow", answer.lower())
+
+    def test_a_page_of_another_origin_may_not_post(self):
+        good = json.dumps({"asset": "BTC", "amount_usd": 1}).encode()
+        for origin, expected in ((b"http://evil.example", 403), (b"null", 403), (b"http://x", 200)):
+            answer = self.raw(request(body=good, headers=(b"Host: x", b"Origin: " + origin)))
+            self.assertEqual(status(answer), expected, (origin, answer))
+
+    def test_expect_100_continue_is_answered_at_once(self):
+        good = json.dumps({"asset": "BTC", "amount_usd": 1}).encode()
+        whole = request(body=good, headers=(b"Host: x", b"Expect: 100-continue"))
+        head = whole[:whole.index(b"\r\n\r\n") + 4]
+        with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=5) as s:
+            s.sendall(head)
+            self.assertIn(b" 100 ", s.recv(4096))
+            s.sendall(good)
+            self.assertIn(b" 200 ", s.recv(4096).split(b"\r\n", 1)[0])
 
     def test_memory_stays_bounded(self):
         before = self.daemon.memory()["VmRSS"]

@@ -66,6 +66,13 @@ class FullDisk(daemon.Case):
         self.assertGreater(len(kept), 50)
         self.assert_problem(refused, 503, ("journal_failed", "journal_full"))
         self.assertGreaterEqual(int(refused.headers["Retry-After"]), 1)
+        # A commit that fails folds the WAL, which may make a little room: until that is used up.
+        streak = 0
+        while streak < 20:
+            answer = c.hedge()
+            streak = 0 if answer.status == 200 else streak + 1
+            if answer.status == 200:
+                kept.append(answer.json)
         for _ in range(5):
             self.assert_problem(c.hedge(), 503, ("journal_failed", "journal_full"))
         one = {"asset": "BTC", "amount_usd": 1}

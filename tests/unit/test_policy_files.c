@@ -345,8 +345,12 @@ Test(policy_files, what_cannot_be_read_is_an_io_error)
     cr_expect_eq(load_code("", NULL, &error), HEDGE_E_IO);
     snprintf(path, sizeof(path), "%s/p.yaml/x", here.path);
     cr_expect_eq(load_code(path, NULL, &error), HEDGE_E_IO);
-    cr_expect_eq(load_code("/dev/zero", NULL, &error), HEDGE_E_TOO_LARGE);
-    cr_expect_eq(load_code("/dev/null", NULL, &error), HEDGE_E_POLICY);
+    cr_expect_eq(load_code("/dev/zero", NULL, &error), HEDGE_E_IO);
+    cr_expect_eq(load_code("/dev/null", NULL, &error), HEDGE_E_IO);
+    snprintf(path, sizeof(path), "%s/pipe.yaml", here.path);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    cr_expect_eq(load_code(path, NULL, &error), HEDGE_E_IO, "a pipe would be waited for");
+    unlink(path);
 }
 
 Test(policy_files, the_end_of_a_long_path_is_kept)

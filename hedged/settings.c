@@ -306,6 +306,6 @@ const char *settings_help(void)
            "  HEDGE_STALE_SCORE_S  seconds, in place of every asset's\n"
            "  HEDGE_JOURNAL        hedge-journal.db\n"
            "  HEDGE_DURABILITY     commit (default: on disk before the reply), async\n"
-           "  HEDGE_LOG_DECISIONS  0 (default), 1\n"
+           "  HEDGE_LOG_DECISIONS  0 (default), 1: a line each, up to 1,000 a second\n"
            "  HEDGE_REDIS_URL      redis://[[user]:password@]host[:port][/database]; empty: off\n";
 }

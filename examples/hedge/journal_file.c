@@ -47,8 +47,8 @@ static journal_fault fail(journal_fault fault, char *message, const char *format
 static journal_fault in_use(char *message)
 {
     return fail(JOURNAL_IN_USE, message,
-                "in use by a running daemon: read it through GET /decisions, stop the daemon, or "
-                "copy the file together with its -wal and verify the copy");
+                "in use by a running daemon: stop it first, or read the records through GET "
+                "/decisions (copying the file and its -wal one by one gives a damaged copy)");
 }
 
 /* Says what went wrong inside SQLite. */

@@ -14,6 +14,8 @@
  *  - `hedge_error *error` is optional (NULL: no detail wanted).
  *  - Curves and policies are immutable once built: any number of threads may
  *    use one at the same time. Free one only when nobody uses it any more.
+ *  - Results are promised to the bit in the floating-point environment that a
+ *    program starts with: rounding to nearest, subnormals kept (no FTZ, no DAZ).
  *  - Public structs begin with struct_size; set it with HEDGE_INIT. A shorter
  *    (older) or longer (newer) struct is accepted as far as it is understood. */
 #ifndef HEDGE_HEDGE_H
@@ -420,7 +422,8 @@ enum {
 #define HEDGE_HASH_SIZE 32
 
 /* Everything that was known and answered: enough to decide again. request,
- * quote and decision are used by HEDGE_RECORD_DECISION alone. */
+ * quote and decision are used by HEDGE_RECORD_DECISION alone; they lie inside
+ * by value, so a version that lets one of them grow brings a new record. */
 typedef struct hedge_record {
     uint32_t struct_size;
     int32_t kind;    /* HEDGE_RECORD_… */

@@ -153,6 +153,25 @@ Test(market, latches_a_halt_until_it_is_cleared)
     cr_assert_eq(hedge_market_put_halt(market, s, 0), HEDGE_OK);
 }
 
+Test(market, forgets_everything_but_a_halt_when_reset)
+{
+    const int32_t slot = hedge_market_add(market, "BTC");
+
+    cr_assert_eq(hedge_market_put_score(market, slot, 0.5, 0.9, 1000), HEDGE_OK);
+    cr_assert_eq(hedge_market_put_score(market, slot, 0.6, 0.9, 2000), HEDGE_OK);
+    cr_assert_eq(hedge_market_put_depth(market, slot, 1e6, 2000), HEDGE_OK);
+    cr_assert_eq(hedge_market_put_halt(market, slot, 1), HEDGE_OK);
+    cr_assert_eq(hedge_market_reset(market, slot), HEDGE_OK);
+    holds(slot, (hedge_quote){.flags = HEDGE_QUOTE_HALTED});
+    cr_assert_eq(hedge_market_put_score(market, slot, 0.4, 0.8, 10), HEDGE_OK, "an earlier time");
+    holds(slot, (hedge_quote){.flags = HEDGE_QUOTE_HALTED | HEDGE_QUOTE_SCORE,
+                              .score = 0.4,
+                              .confidence = 0.8,
+                              .score_ts_ns = 10});
+    cr_assert_eq(hedge_market_reset(market, slot + 1), HEDGE_E_ARG);
+    cr_assert_eq(hedge_market_reset(NULL, 0), HEDGE_E_ARG);
+}
+
 Test(market, stores_numbers_without_judging_them)
 {
     const int32_t s = hedge_market_add(market, "BTC");

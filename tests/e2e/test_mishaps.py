@@ -16,6 +16,12 @@ RULES = oracle.policy(calm=True)
 QUOTE = {"score": 0.5, "depth1pct_usd": 5e5}
 
 
+def blocks(pid, number):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        mask = next(line.split()[1] for line in status if line.startswith("SigBlk:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 class Mishaps(daemon.Case):
     def serve(self, policy=RULES, **settings):
         d = Daemon(policy, **settings)
@@ -135,15 +141,17 @@ class Mishaps(daemon.Case):
                          ["start", "policy"])
 
     def test_signals_during_the_start_do_not_end_it(self):
-        for delay_ms in range(0, 12):
+        for pause_ms in range(0, 12):
             d = Daemon(RULES, start=False)
             process = subprocess.Popen([daemon.program("HEDGED")], cwd=d.folder,
                                        env=daemon.environment(d.settings),
                                        stderr=subprocess.DEVNULL)
-            time.sleep(0.004 + delay_ms / 1000)  # exec itself takes a moment
+            # Before main there is nobody to hold a signal back, so wait until it is.
+            wait_until(lambda: blocks(process.pid, signal.SIGHUP), "main holds SIGHUP back")
+            time.sleep(pause_ms / 1000)
             process.send_signal(signal.SIGHUP)
             time.sleep(0.1)
-            self.assertIsNone(process.poll(), f"SIGHUP after {delay_ms} ms")
+            self.assertIsNone(process.poll(), f"SIGHUP {pause_ms} ms into main")
             process.terminate()
             self.assertEqual(process.wait(10), 0)
 

@@ -19,7 +19,7 @@ typedef struct app {
     feed_redis *redis; /* NULL: off */
     metrics metrics;
     int64_t started_ns; /* steady clock */
-    atomic_bool stopping;
+    atomic_bool open;   /* not while starting or stopping: requests are turned away */
 } app;
 
 /* The handlers of the routes; context is the app. */

@@ -278,8 +278,8 @@ static int begin_request(struct mg_connection *connection)
     bool close = wants_close(connection), ok;
     problem p;
 
-    if (service->stopping(service->context)) {
-        problem_set(&p, 503, "stopping", NULL, "the daemon is stopping");
+    if (!service->open(service->context)) {
+        problem_set(&p, 503, "stopping", NULL, "the daemon is starting or stopping");
         p.retry_after_s = 1;
         ok = false;
     } else {

@@ -41,8 +41,8 @@ typedef struct http_service {
     void *context;
     /* After each reply; route_count for one that no route took. */
     void (*served)(void *context, size_t route, int status, int64_t duration_ns);
-    /* True: answer 503 `stopping`. */
-    bool (*stopping)(void *context);
+    /* False: answer 503 `stopping` and touch nothing. */
+    bool (*open)(void *context);
 } http_service;
 
 typedef struct http_server http_server;

@@ -36,9 +36,9 @@ static void served(void *context, size_t route, int status, int64_t duration_ns)
     metrics_request(&((app *)context)->metrics, route, status, duration_ns);
 }
 
-static bool stopping(void *context)
+static bool is_open(void *context)
 {
-    return atomic_load_explicit(&((app *)context)->stopping, memory_order_relaxed);
+    return atomic_load(&((app *)context)->open);
 }
 
 static const char help[] =
@@ -163,43 +163,58 @@ static void wait_for_stop(app *a, const sigset_t *signals)
     }
 }
 
-static int serve(app *a, const sigset_t *signals)
+/* Takes the port. It answers 503 until the parts behind it are there: whether
+ * the port can be had at all is found out before the journal is touched. */
+static http_server *take_port(app *a, uint16_t *port)
 {
-    const http_service service = {.routes = routes,
-                                  .route_count = ROUTE_COUNT,
-                                  .context = a,
-                                  .served = served,
-                                  .stopping = stopping};
+    static http_service service = {
+        .routes = routes, .route_count = ROUTE_COUNT, .served = served, .open = is_open};
     http_server *server;
     char message[200];
-    uint16_t port;
 
     for (size_t i = 0; i < ROUTE_COUNT; i++)
         a->metrics.routes[i].name = routes[i].path;
     a->metrics.routes[ROUTE_COUNT].name = "other";
-    server = http_start(a->settings->host, a->settings->port, &service, &port, message);
-    if (server == NULL) return refuse(message, EXIT_LATER);
-    log_listening(a, port);
-    wait_for_stop(a, signals);
-    atomic_store(&a->stopping, true);
-    http_stop(server);
-    return 0;
+    service.context = a;
+    server = http_start(a->settings->host, a->settings->port, &service, port, message);
+    if (server == NULL) refuse(message, EXIT_LATER);
+    return server;
+}
+
+/* In reverse: no request is under way any more. */
+static bool stop_parts(app *a)
+{
+    feed_redis_free(a->redis);
+    policy_watch_free(a->watch);
+    if (a->journal != NULL) record_stop(a);
+    const bool whole = journal_close(a->journal);
+    live_free(a->live);
+    return whole;
 }
 
 static int run(const settings *s, hedge_policy *policy, const sigset_t *signals)
 {
     static app a; /* metrics alone are kilobytes */
+    http_server *server;
+    uint16_t port;
     int code;
 
     a.settings = s;
     a.started_ns = clock_steady_ns();
+    server = take_port(&a, &port);
+    if (server == NULL) {
+        hedge_policy_free(policy);
+        return EXIT_LATER;
+    }
     code = start_parts(&a, policy);
-    if (code == 0) code = serve(&a, signals);
-    feed_redis_free(a.redis);
-    policy_watch_free(a.watch);
-    if (a.journal != NULL) record_stop(&a);
-    if (!journal_close(a.journal) && code == 0) code = EXIT_FAILURE;
-    live_free(a.live);
+    if (code == 0) {
+        atomic_store(&a.open, true);
+        log_listening(&a, port);
+        wait_for_stop(&a, signals);
+        atomic_store(&a.open, false);
+    }
+    http_stop(server);
+    if (!stop_parts(&a) && code == 0) code = EXIT_FAILURE;
     if (code == 0 || code == EXIT_FAILURE)
         LOG(LOG_INFO, "stopped",
             LOG_NUMBER("uptime_s", (double)(clock_steady_ns() - a.started_ns) / NS_PER_S));

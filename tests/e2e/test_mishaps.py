@@ -73,6 +73,13 @@ class Mishaps(daemon.Case):
             self.assertEqual(d.stop(), 0)
             self.assertTrue(os.path.isfile(os.path.join(d.folder, name)), os.listdir(d.folder))
 
+    def test_a_port_in_use_leaves_the_journal_alone(self):
+        d, _ = self.serve()
+        other = Daemon(RULES, start=False, api_port=str(d.port))
+        with self.assertRaisesRegex(AssertionError, "ended with 75 .*cannot listen"):
+            other.start()
+        self.assertFalse(os.path.exists(other.journal_path))
+
     # ---- the policy
 
     def test_a_pipe_in_place_of_the_policy_holds_nothing_up(self):

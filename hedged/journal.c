@@ -168,6 +168,17 @@ static void write_batch(journal *j, job *jobs)
     finish(jobs, true);
 }
 
+/* Nobody waits for an async commit, so a moment's records go into one; waking
+ * up for each would take the processor from those who make them. */
+static void gather(journal *j)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+
+    pthread_mutex_unlock(&j->lock);
+    nanosleep(&moment, NULL);
+    pthread_mutex_lock(&j->lock);
+}
+
 static void *writer_main(void *argument)
 {
     journal *j = argument;
@@ -178,6 +189,7 @@ static void *writer_main(void *argument)
         pthread_mutex_lock(&j->lock);
         while (j->first == NULL && !j->closing)
             pthread_cond_wait(&j->work, &j->lock);
+        if (j->async && !j->closing) gather(j);
         jobs = j->first;
         j->first = NULL;
         j->last = &j->first;
@@ -224,9 +236,10 @@ static journal_result enqueue(journal *j, job *w)
     }
     j->next_seq += w->n;
     j->queued += (uint32_t)w->n;
+    /* The writer sleeps only while there is nothing: later jobs need no call. */
+    if (j->first == NULL) pthread_cond_signal(&j->work);
     *j->last = queued;
     j->last = &queued->next;
-    pthread_cond_signal(&j->work);
     return JOURNAL_OK;
 }
 

@@ -285,10 +285,7 @@ static int begin_request(struct mg_connection *connection)
     } else {
         ok = check_host(info, &p) && check_origin(connection, &p) &&
              find_route(service, info, &request, &reply, &route, &p) &&
-             body_length(connection,
-                         strcmp(info->request_method, "GET") != 0 &&
-                             strcmp(service->routes[route].path, "/curve/reload") != 0,
-                         &request.body_size, &p) &&
+             body_length(connection, service->routes[route].body, &request.body_size, &p) &&
              handle(connection, service, route, &request, &reply, &p);
     }
     if (!ok) {

@@ -31,6 +31,7 @@ void http_reply_problem(http_reply *reply, const problem *p);
 /* One route; `path` may end in one `{…}`. */
 typedef struct http_route {
     const char *method, *path;
+    bool body; /* the request has one */
     void (*handle)(void *context, const http_request *request, http_reply *reply);
 } http_route;
 

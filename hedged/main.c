@@ -16,16 +16,16 @@
 #define EXIT_LATER 75
 
 static const http_route routes[] = {
-    {"POST", "/hedge", route_hedge},
-    {"POST", "/hedge/batch", route_hedge_batch},
-    {"PUT", "/quotes/{asset}", route_put_quote},
-    {"GET", "/quotes", route_quotes},
-    {"GET", "/curve", route_curve},
-    {"POST", "/curve/reload", route_reload},
-    {"GET", "/decisions", route_decisions},
-    {"GET", "/healthz", route_healthz},
-    {"GET", "/readyz", route_readyz},
-    {"GET", "/metrics", route_metrics},
+    {"POST", "/hedge", true, route_hedge},
+    {"POST", "/hedge/batch", true, route_hedge_batch},
+    {"PUT", "/quotes/{asset}", true, route_put_quote},
+    {"GET", "/quotes", false, route_quotes},
+    {"GET", "/curve", false, route_curve},
+    {"POST", "/curve/reload", false, route_reload},
+    {"GET", "/decisions", false, route_decisions},
+    {"GET", "/healthz", false, route_healthz},
+    {"GET", "/readyz", false, route_readyz},
+    {"GET", "/metrics", false, route_metrics},
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))

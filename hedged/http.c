@@ -9,6 +9,7 @@
 #include "log.h"
 
 #include <civetweb.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -47,6 +48,23 @@ int http_query(const http_request *request, const char *name, char *out, size_t 
     n = mg_get_var(request->query, strlen(request->query), name, out, capacity);
     if (n == -1) return 0;
     return n >= 0 ? 1 : -1;
+}
+
+bool http_query_number(const http_request *request, const char *name, uint64_t least, uint64_t most,
+                       uint64_t *out, problem *p)
+{
+    char value[24];
+    const int found = http_query(request, name, value, sizeof(value));
+    char *end = value;
+    uint64_t v;
+
+    if (found == 0) return true;
+    v = found > 0 ? strtoull(value, &end, 10) : 0;
+    if (found < 0 || value[0] < '0' || value[0] > '9' || *end != '\0' || v < least || v > most)
+        return problem_set(p, 400, "bad_query", name,
+                           "must be a whole number from %" PRIu64 " to %" PRIu64, least, most);
+    *out = v;
+    return true;
 }
 
 bool http_query_known(const http_request *request, const char *const *names, problem *p)

@@ -57,6 +57,10 @@ void http_stop(http_server *server);
 
 /* A query parameter, decoded. 1: found, 0: absent, -1: too long or malformed. */
 int http_query(const http_request *request, const char *name, char *out, size_t capacity);
+/* A whole number in the query; *out stays as it is where it is absent. False:
+ * problem. */
+bool http_query_number(const http_request *request, const char *name, uint64_t least, uint64_t most,
+                       uint64_t *out, problem *p);
 /* True if the query has no parameters but these (ended by NULL), none twice. */
 bool http_query_known(const http_request *request, const char *const *names, problem *p);
 

@@ -5,8 +5,6 @@
 #include "json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define POINTS_MAX 10001
 
@@ -19,7 +17,7 @@ static void write_pair(text *out, bool first, double score, double hedge)
     text_puts(out, "]");
 }
 
-static void write_curve(const live_policy *policy, int32_t asset, int points, text *out)
+static void write_curve(const live_policy *policy, int32_t asset, uint64_t points, text *out)
 {
     const hedge_curve *curve = hedge_policy_curve(policy->policy, asset);
     hedge_rules rules = HEDGE_INIT(hedge_rules);
@@ -42,31 +40,14 @@ static void write_curve(const live_policy *policy, int32_t asset, int points, te
     if (points > 0) {
         text_name(out, "points");
         text_puts(out, "[");
-        for (int i = 0; i < points; i++) {
-            const double score = (double)i / (points - 1);
+        for (uint64_t i = 0; i < points; i++) {
+            const double score = (double)i / (double)(points - 1);
 
             write_pair(out, i == 0, score, hedge_curve_eval(curve, score));
         }
         text_puts(out, "]");
     }
     text_puts(out, "}");
-}
-
-/* `?points=`: 0 where it is not given. */
-static bool read_points(const http_request *request, int *out, problem *p)
-{
-    char value[16], *end;
-    const int found = http_query(request, "points", value, sizeof(value));
-    long n;
-
-    *out = 0;
-    if (found == 0) return true;
-    n = found > 0 ? strtol(value, &end, 10) : -1;
-    if (n < 2 || n > POINTS_MAX || *end != '\0' || value[0] < '0' || value[0] > '9')
-        return problem_set(p, 400, "bad_query", "points", "must be a whole number from 2 to %d",
-                           POINTS_MAX);
-    *out = (int)n;
-    return true;
 }
 
 static bool read_asset(const http_request *request, const live_policy *policy, int32_t *out,
@@ -87,11 +68,12 @@ void route_curve(void *context, const http_request *request, http_reply *reply)
     static const char *const names[] = {"asset", "points", NULL};
     app *a = context;
     live_policy *policy = live_acquire(a->live);
+    uint64_t points = 0; /* none */
     int32_t asset;
-    int points;
     problem p;
 
-    if (http_query_known(request, names, &p) && read_points(request, &points, &p) &&
+    if (http_query_known(request, names, &p) &&
+        http_query_number(request, "points", 2, POINTS_MAX, &points, &p) &&
         read_asset(request, policy, &asset, &p))
         write_curve(policy, asset, points, &reply->body);
     else

@@ -21,14 +21,6 @@ static const char *kind_name(int32_t kind)
                                                                         : "unknown";
 }
 
-static void write_hex(text *out, const char *name, const uint8_t *bytes, size_t n)
-{
-    text_name(out, name);
-    text_puts(out, "\"");
-    text_hex(out, bytes, n);
-    text_puts(out, "\"");
-}
-
 static void write_request(const hedge_request *r, text *out)
 {
     text_name(out, "request");
@@ -86,7 +78,7 @@ static void write_row(const journal_row *row, text *out)
     if (readable) {
         text_member_string(out, "kind", kind_name(r.kind));
         text_member_int(out, "ts_ms", r.ts_ns / NS_PER_MS);
-        write_hex(out, "policy", r.policy_hash, sizeof(r.policy_hash));
+        text_member_hex(out, "policy", r.policy_hash, sizeof(r.policy_hash));
         text_member_string(out, "version", r.build);
         text_member_string(out, "asset", r.asset);
         text_member_string(out, "note", r.note);
@@ -100,27 +92,9 @@ static void write_row(const journal_row *row, text *out)
         write_quote(&r.quote, out);
         write_decision(&r.decision, out);
     }
-    write_hex(out, "hash", row->hash, sizeof(row->hash));
-    write_hex(out, "record", row->record, row->n);
+    text_member_hex(out, "hash", row->hash, sizeof(row->hash));
+    text_member_hex(out, "record", row->record, row->n);
     text_puts(out, "}");
-}
-
-/* A whole number in the query. */
-static bool read_number(const http_request *request, const char *name, uint64_t least,
-                        uint64_t most, uint64_t *out, problem *p)
-{
-    char value[24];
-    const int found = http_query(request, name, value, sizeof(value));
-    char *end = value;
-    uint64_t v;
-
-    if (found == 0) return true;
-    v = found > 0 ? strtoull(value, &end, 10) : 0;
-    if (found < 0 || value[0] < '0' || value[0] > '9' || *end != '\0' || v < least || v > most)
-        return problem_set(p, 400, "bad_query", name,
-                           "must be a whole number from %" PRIu64 " to %" PRIu64, least, most);
-    *out = v;
-    return true;
 }
 
 static bool read_asset(const http_request *request, char name[64], bool *given, problem *p)
@@ -142,7 +116,7 @@ static void write_page(app *a, const journal_row *rows, size_t n, uint64_t next_
     text_name(out, "head");
     text_puts(out, "{");
     text_member_int(out, "seq", (int64_t)state.head.seq);
-    write_hex(out, "hash", state.head.hash, sizeof(state.head.hash));
+    text_member_hex(out, "hash", state.head.hash, sizeof(state.head.hash));
     text_puts(out, "}");
     text_name(out, "records");
     text_puts(out, "[");
@@ -167,8 +141,8 @@ void route_decisions(void *context, const http_request *request, http_reply *rep
     problem p;
 
     if (!http_query_known(request, names, &p) ||
-        !read_number(request, "after", 0, INT64_MAX - JOURNAL_SCAN_MAX, &after, &p) ||
-        !read_number(request, "limit", 1, LIMIT_MAX, &limit, &p) ||
+        !http_query_number(request, "after", 0, INT64_MAX - JOURNAL_SCAN_MAX, &after, &p) ||
+        !http_query_number(request, "limit", 1, LIMIT_MAX, &limit, &p) ||
         !read_asset(request, asset, &given, &p)) {
         http_reply_problem(reply, &p);
         return;

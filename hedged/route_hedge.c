@@ -82,10 +82,7 @@ static void write_answer(const hedge_record *r, text *out)
     text_member_double(out, "score", d->score);
     text_member_double(out, "effective_score", d->effective_score);
     text_member_double(out, "liquidity_weight", d->liquidity_weight);
-    text_name(out, "policy");
-    text_puts(out, "\"");
-    text_hex(out, r->policy_hash, sizeof(r->policy_hash));
-    text_puts(out, "\"");
+    text_member_hex(out, "policy", r->policy_hash, sizeof(r->policy_hash));
     text_member_flags(out, d->flags);
     text_puts(out, "}");
 }

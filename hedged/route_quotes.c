@@ -59,7 +59,7 @@ void route_quotes(void *context, const http_request *request, http_reply *reply)
 
 /* A time in milliseconds, now where it is not given; not before 1970, and not
  * further ahead than the allowed skew: it would make all later quotes older. */
-static bool read_time(const cJSON *object, const char *name, double skew_ms, int64_t now_ns,
+static bool read_time(const cJSON *object, const char *name, int64_t skew_ns, int64_t now_ns,
                       bool *given, int64_t *out, problem *p)
 {
     double ms = 0.0;
@@ -70,13 +70,14 @@ static bool read_time(const cJSON *object, const char *name, double skew_ms, int
     if (!(ms >= 0.0 && ms * NS_PER_MS < 9.2e18))
         return problem_set(p, 422, "bad_value", name, "must be a Unix time in milliseconds");
     *out = llround(ms * 1000.0) * 1000; /* to the microsecond */
-    if ((double)(*out - now_ns) > skew_ms * NS_PER_MS)
+    if (*out - now_ns > skew_ns)
         return problem_set(p, 422, "bad_value", name,
-                           "is in the future by more than max_clock_skew_ms (%g)", skew_ms);
+                           "is in the future by more than max_clock_skew_ms (%g)",
+                           (double)skew_ns / NS_PER_MS);
     return true;
 }
 
-static bool read_update(const cJSON *object, double skew_ms, live_update *out, problem *p)
+static bool read_update(const cJSON *object, int64_t skew_ns, live_update *out, problem *p)
 {
     static const char *const names[] = {"score",         "confidence",  "ts_ms",
                                         "depth1pct_usd", "depth_ts_ms", NULL};
@@ -88,8 +89,8 @@ static bool read_update(const cJSON *object, double skew_ms, live_update *out, p
         !json_number(object, "score", &out->has_score, &out->score, p) ||
         !json_number(object, "confidence", &confidence, &out->confidence, p) ||
         !json_number(object, "depth1pct_usd", &out->has_depth, &out->depth1pct_usd, p) ||
-        !read_time(object, "ts_ms", skew_ms, now_ns, &ts, &out->score_ts_ns, p) ||
-        !read_time(object, "depth_ts_ms", skew_ms, now_ns, &depth_ts, &out->depth_ts_ns, p))
+        !read_time(object, "ts_ms", skew_ns, now_ns, &ts, &out->score_ts_ns, p) ||
+        !read_time(object, "depth_ts_ms", skew_ns, now_ns, &depth_ts, &out->depth_ts_ns, p))
         return false;
     if (!out->has_score && !out->has_depth)
         return problem_set(p, 422, "bad_value", "score",
@@ -113,7 +114,6 @@ static bool put(app *a, const http_request *request, const live_policy *policy, 
                 problem *p)
 {
     const int32_t asset = hedge_policy_asset(policy->policy, request->name);
-    hedge_rules rules = HEDGE_INIT(hedge_rules);
     live_update update;
     hedge_quote now;
     cJSON *object;
@@ -121,10 +121,9 @@ static bool put(app *a, const http_request *request, const live_policy *policy, 
 
     if (asset < 0)
         return problem_set(p, 404, "unknown_asset", NULL, "the policy does not name this asset");
-    hedge_policy_rules(policy->policy, asset, &rules);
     object = json_read_object(request->body, request->body_size, p);
     if (object == NULL) return false;
-    ok = read_update(object, rules.limits[HEDGE_BREAKER(HEDGE_TRIP_CLOCK_SKEW)].limit, &update, p);
+    ok = read_update(object, live_skew_ns(policy, asset), &update, p);
     cJSON_Delete(object);
     if (!ok) return false;
     if (live_put(a->live, policy, asset, &update) == HEDGE_E_OLDER) {

@@ -112,10 +112,8 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
     text_name(&reply->body, "journal");
     text_puts(&reply->body, "{");
     text_member_int(&reply->body, "seq", (int64_t)state.head.seq);
-    text_name(&reply->body, "hash");
-    text_puts(&reply->body, "\"");
-    text_hex(&reply->body, state.head.hash, sizeof(state.head.hash));
-    text_puts(&reply->body, "\"}}");
+    text_member_hex(&reply->body, "hash", state.head.hash, sizeof(state.head.hash));
+    text_puts(&reply->body, "}}");
     text_free(&reasons);
 }
 
@@ -162,6 +160,15 @@ static void write_policy(app *a, text *out)
     live_release(policy);
 }
 
+static void write_age(text *out, const char *asset, const char *input, bool held, int64_t ts_ns)
+{
+    char labels[96];
+
+    snprintf(labels, sizeof(labels), "asset=\"%s\",input=\"%s\"", asset, input);
+    metrics_sample(out, "hedge_quote_age_seconds", labels,
+                   held ? (double)(clock_wall_ns() - ts_ns) / NS_PER_S : (double)NAN);
+}
+
 static void write_ages(app *a, text *out)
 {
     live_policy *policy = live_acquire(a->live);
@@ -171,17 +178,9 @@ static void write_ages(app *a, text *out)
     for (size_t i = 0; i < hedge_policy_asset_count(policy->policy); i++) {
         const hedge_quote q = live_quote(a->live, policy, (int32_t)i);
         const char *name = hedge_policy_asset_name(policy->policy, (int32_t)i);
-        const double now = (double)clock_wall_ns();
-        char labels[96];
 
-        snprintf(labels, sizeof(labels), "asset=\"%s\",input=\"score\"", name);
-        metrics_sample(out, "hedge_quote_age_seconds", labels,
-                       q.flags & HEDGE_QUOTE_SCORE ? (now - (double)q.score_ts_ns) / NS_PER_S
-                                                   : (double)NAN);
-        snprintf(labels, sizeof(labels), "asset=\"%s\",input=\"depth\"", name);
-        metrics_sample(out, "hedge_quote_age_seconds", labels,
-                       q.flags & HEDGE_QUOTE_DEPTH ? (now - (double)q.depth_ts_ns) / NS_PER_S
-                                                   : (double)NAN);
+        write_age(out, name, "score", (q.flags & HEDGE_QUOTE_SCORE) != 0, q.score_ts_ns);
+        write_age(out, name, "depth", (q.flags & HEDGE_QUOTE_DEPTH) != 0, q.depth_ts_ns);
     }
     live_release(policy);
 }

@@ -181,6 +181,14 @@ void text_member_bool(text *t, const char *name, bool v)
     text_puts(t, v ? "true" : "false");
 }
 
+void text_member_hex(text *t, const char *name, const uint8_t *bytes, size_t n)
+{
+    text_name(t, name);
+    text_put(t, "\"", 1);
+    text_hex(t, bytes, n);
+    text_put(t, "\"", 1);
+}
+
 void text_member_flags(text *t, uint32_t flags)
 {
     bool first = true;

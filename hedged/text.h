@@ -36,6 +36,7 @@ void text_member_string(text *t, const char *name, const char *s);
 void text_member_double(text *t, const char *name, double v);
 void text_member_int(text *t, const char *name, int64_t v);
 void text_member_bool(text *t, const char *name, bool v);
+void text_member_hex(text *t, const char *name, const uint8_t *bytes, size_t n);
 /* The member `flags`: the names of a decision's flags. */
 void text_member_flags(text *t, uint32_t flags);
 

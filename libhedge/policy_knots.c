@@ -191,11 +191,32 @@ static int32_t read_named_file(policy_reader *r, const yaml_node *node, const ch
     return policy_read_knots_file(r, path, method, out);
 }
 
+/* What `curve:` holds; each is read when both have been seen. */
+typedef struct curve_parts {
+    const yaml_node *method, *knots;
+} curve_parts;
+
+static int32_t see_method(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    (void)r, (void)at;
+    ((curve_parts *)into)->method = node;
+    return HEDGE_OK;
+}
+
+static int32_t see_knots(policy_reader *r, const yaml_node *node, const char *at, void *into)
+{
+    (void)r, (void)at;
+    ((curve_parts *)into)->knots = node;
+    return HEDGE_OK;
+}
+
 int32_t policy_read_curve(policy_reader *r, const yaml_node *node, const char *at, void *into)
 {
+    static const policy_member members[] = {
+        {"method", see_method}, {"knots", see_knots}, {NULL, NULL}};
     policy_asset *asset = into;
-    const yaml_node *method_node = NULL, *knots_node = NULL;
     int32_t method = asset->curve != NULL ? hedge_curve_method(asset->curve) : HEDGE_METHOD_PCHIP;
+    curve_parts parts = {NULL, NULL};
     char field[POLICY_FIELD_MAX];
     int32_t code;
 
@@ -203,26 +224,17 @@ int32_t policy_read_curve(policy_reader *r, const yaml_node *node, const char *a
         return policy_fail(
             r, HEDGE_E_POLICY, node, at, "",
             "a mapping is wanted here, as in {method: pchip, knots: [[0, .05], [1, 1]]}");
-    for (const yaml_node *child = node->child; child != NULL; child = child->next) {
-        const yaml_node place = {.line = child->key_line};
-
-        if (strcmp(child->key, "method") == 0)
-            method_node = child;
-        else if (strcmp(child->key, "knots") == 0)
-            knots_node = child;
-        else
-            return policy_fail(r, HEDGE_E_POLICY, &place, at, child->key,
-                               "unknown key; known here: method, knots");
-    }
-    if (method_node != NULL) {
-        snprintf(field, sizeof(field), "%.80s.method", at);
-        code = policy_read_word(r, method_node, field, hedge_method_name, &method);
+    code = policy_read_map(r, node, at, members, &parts);
+    if (code != HEDGE_OK) return code;
+    if (parts.method != NULL) {
+        policy_join(field, at, "method");
+        code = policy_read_word(r, parts.method, field, hedge_method_name, &method);
         if (code != HEDGE_OK) return code;
     }
-    snprintf(field, sizeof(field), "%.80s.knots", at);
-    if (knots_node == NULL && asset->curve == NULL)
+    policy_join(field, at, "knots");
+    if (parts.knots == NULL && asset->curve == NULL)
         return policy_fail(r, HEDGE_E_POLICY, node, field, "", "missing: a curve has knots");
-    if (knots_node != NULL && knots_node->kind == YAML_KIND_SCALAR)
-        return read_named_file(r, knots_node, field, method, &asset->curve);
-    return policy_read_knots(r, knots_node, field, method, asset->curve, &asset->curve);
+    if (parts.knots != NULL && parts.knots->kind == YAML_KIND_SCALAR)
+        return read_named_file(r, parts.knots, field, method, &asset->curve);
+    return policy_read_knots(r, parts.knots, field, method, asset->curve, &asset->curve);
 }

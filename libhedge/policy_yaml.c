@@ -2,6 +2,7 @@
  * policy_yaml: reads a policy from YAML. */
 #include "confidence.h"
 #include "error.h"
+#include "limits.h"
 #include "liquidity.h"
 #include "policy_knots.h"
 #include "policy_limits.h"
@@ -85,15 +86,14 @@ static int32_t read_later(policy_reader *r, const yaml_node *node, const char *a
         "limits", read_limits                                                                      \
     }
 
-static int32_t apply_overrides(policy_reader *r, policy_asset *asset)
+static void apply_overrides(const policy_reader *r, policy_asset *asset)
 {
     const hedge_policy_overrides *o = r->overrides;
 
-    if (o == NULL) return HEDGE_OK;
+    if (o == NULL) return;
     if (o->set & HEDGE_SET_MAX_HEDGE_PCT) asset->rules.max_hedge_pct = o->max_hedge_pct + 0.0;
     if (o->set & HEDGE_SET_STALE_SCORE)
         asset->rules.limits[HEDGE_BREAKER(HEDGE_TRIP_STALE_SCORE)].limit = o->stale_score_ms;
-    return HEDGE_OK;
 }
 
 static int32_t read_asset(policy_reader *r, const yaml_node *node, const char *at,
@@ -110,7 +110,8 @@ static int32_t read_asset(policy_reader *r, const yaml_node *node, const char *a
     strcpy(asset->name, node->key); /* fits: checked above */
     if (yaml_node_is_null(node)) return HEDGE_OK;
     code = policy_read_map(r, node, at, members, asset);
-    return code == HEDGE_OK ? apply_overrides(r, asset) : code;
+    if (code == HEDGE_OK) apply_overrides(r, asset);
+    return code;
 }
 
 static int32_t read_assets(policy_reader *r, const yaml_node *node)
@@ -173,8 +174,8 @@ static int32_t read_root(policy_reader *r, const yaml_node *root)
         return policy_fail(r, HEDGE_E_POLICY, root, "", "",
                            "a policy is a mapping, or a list of knots");
     }
-    if (code == HEDGE_OK) code = apply_overrides(r, base);
     if (code != HEDGE_OK) return code;
+    apply_overrides(r, base);
     return assets != NULL ? read_assets(r, assets) : default_assets(r);
 }
 
@@ -182,6 +183,7 @@ static int32_t read_root(policy_reader *r, const yaml_node *root)
 
 static int32_t check_overrides(const hedge_policy_overrides *o, hedge_error *error)
 {
+    const limits_entry *stale = &limits_table[HEDGE_BREAKER(HEDGE_TRIP_STALE_SCORE)];
     const error_place nowhere = {.index = -1};
 
     if (o == NULL) return HEDGE_OK;
@@ -196,7 +198,7 @@ static int32_t check_overrides(const hedge_policy_overrides *o, hedge_error *err
                          (error_place){.field = "max_hedge_pct", .index = -1},
                          "must be a number from 0 to 1 (the override is %g)", o->max_hedge_pct);
     if ((o->set & HEDGE_SET_STALE_SCORE) &&
-        !(o->stale_score_ms > 0.0 && o->stale_score_ms <= 86400000.0))
+        !(o->stale_score_ms > stale->least && o->stale_score_ms <= stale->most))
         return error_set(
             error, HEDGE_E_POLICY, (error_place){.field = "limits.stale_score_ms", .index = -1},
             "must be above 0 and at most a day (the override is %g ms)", o->stale_score_ms);

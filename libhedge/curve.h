@@ -6,41 +6,61 @@
 #include <hedge/hedge.h>
 
 #include <stdbool.h>
+#include <string.h>
 
-/* How the same bits are computed: with the processor's fma instruction, or
- * with libm's fma, which is exact everywhere and slow. */
-typedef enum curve_path { CURVE_PATH_PORTABLE, CURVE_PATH_FMA } curve_path;
+/* How the same bits are computed. */
+typedef enum curve_path {
+    CURVE_PATH_PORTABLE, /* libm's fma, or the instruction where every processor has it */
+    CURVE_PATH_FMA,      /* x86-64's fma instruction, one score at a time */
+    CURVE_PATH_AVX2,     /* four scores of a batch at a time */
+    CURVE_PATH_AVX512    /* eight */
+} curve_path;
 
-/* One half of a segment, written from the knot (x, y) it touches:
- * y + e (b + e (c + e d)) with e = score - x, e < 0 left of the knot. What is
- * kept of x is CURVE_SHIFT + x, so that e is one subtraction from a score that
- * was shifted onto the grid, and exact. */
-typedef struct curve_piece {
-    double shifted_x, y, b, c, d;
-} curve_piece;
+/* x86-64 without -mfma: which processor it is shows only at run time. */
+#if defined(__x86_64__) && !defined(__FMA__)
+#define CURVE_X86_PATHS 1
+#endif
+
+/* The curve on one side of a knot: y + e (b + e (c + e d)). */
+typedef struct curve_side {
+    double b, c, d;
+} curve_side;
+
+/* A knot and the half segments that touch it, written from it with
+ * e = score - x. What is kept of x is CURVE_SHIFT + x, so that e is one
+ * subtraction from a score that was shifted onto the grid, and exact. A cache
+ * line long. */
+typedef struct curve_node {
+    double shifted_x, y;
+    curve_side side[2]; /* [0]: e >= 0; [1]: e < 0. All 0 outside of the end knots. */
+} curve_node;
 
 /* Added to a score of size below 2^22, it lands in [2^22, 2^23), where doubles
  * are 2^-30 apart: the addition rounds to the score grid, ties to even, and
  * the sum's bits count the grid's steps. 1.5 * 2^22. */
 #define CURVE_SHIFT 6291456.0
 
+/* Nodes and their starts are laid out in eights, as wide code reads them. */
+#define CURVE_LANES 8u
+
 struct hedge_curve {
     double (*eval)(const hedge_curve *, double);
     void (*eval_n)(const hedge_curve *, const double *, double *, size_t);
-    uint64_t first_bits;       /* of CURVE_SHIFT + the first knot's score */
-    uint32_t steps;            /* of the grid, from the first knot to the last */
-    uint32_t bucket_shift;     /* 2^this steps make a bucket */
-    const uint16_t *bucket;    /* the first piece that reaches into bucket i; one more at the end */
-    const uint32_t *start;     /* piece i begins so many steps behind the first knot */
-    const curve_piece *pieces; /* two a segment */
-    uint32_t piece_count;
+    uint64_t first_bits;     /* of CURVE_SHIFT + the first knot's score */
+    uint32_t steps;          /* of the grid, from the first knot to the last */
+    uint32_t bucket_shift;   /* 2^this steps make a bucket */
+    const uint16_t *bucket;  /* the node that holds where bucket i begins; one more at the end */
+    const uint32_t *start;   /* node i is the nearest from so many steps behind the first knot on */
+    const curve_node *nodes; /* one a knot; to a full eight, `start` is UINT32_MAX */
     double first_y, last_y;
     const double *score, *hedge; /* the knots as given */
+    const double *x;             /* their scores on the grid */
     size_t knots;
     int32_t method;
 };
 
-/* Forces a path, for tests. False if this processor cannot take it. */
+/* Forces a path, for tests. False, and the next best one, if this processor or
+ * this build does not have it. */
 bool curve_set_path(hedge_curve *curve, curve_path path);
 
 /* True if both are the same method through the same knots. */
@@ -51,6 +71,35 @@ bool curve_equal(const hedge_curve *a, const hedge_curve *b);
 static inline double curve_snap(double score)
 {
     return (score + CURVE_SHIFT) - CURVE_SHIFT;
+}
+
+static inline uint64_t curve_bits(double v)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &v, sizeof(bits));
+    return bits;
+}
+
+/* The node for the score `at` steps behind the first knot, at most `steps`.
+ * Few buckets hold the start of more than one node, so that a comparison
+ * without a branch nearly always does; else the search takes 12 at most. */
+static inline __attribute__((always_inline)) uint32_t curve_find(const hedge_curve *curve,
+                                                                 uint32_t at)
+{
+    const uint16_t *bucket = &curve->bucket[at >> curve->bucket_shift];
+    uint32_t low = bucket[0], high = bucket[1];
+
+    if (__builtin_expect(high - low <= 1, 1)) return high - (at < curve->start[high]);
+    while (low < high) {
+        const uint32_t middle = (low + high + 1) / 2;
+
+        if (at >= curve->start[middle])
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
 }
 
 #endif

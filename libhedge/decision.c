@@ -7,6 +7,7 @@
 
 #include "confidence.h"
 #include "curve.h"
+#include "decision.h"
 #include "limits.h"
 #include "liquidity.h"
 #include "policy.h"
@@ -217,8 +218,8 @@ static void reject(hedge_decision *out, int32_t code)
                             .ts_ns = out->ts_ns};
 }
 
-static int32_t size_checked(const hedge_policy *policy, const hedge_request *request,
-                            const hedge_quote *quote, int64_t now_ns, hedge_decision *out)
+int32_t decision_make(const hedge_policy *policy, const hedge_request *request,
+                      const hedge_quote *quote, int64_t now_ns, hedge_decision *out)
 {
     const uint32_t asset = (uint32_t)request->asset;
     scene s = {.request = request,
@@ -259,12 +260,12 @@ int32_t hedge_size(const hedge_policy *policy, const hedge_request *request,
     if (policy == NULL || request == NULL || quote == NULL || out == NULL) return HEDGE_E_ARG;
     if (out->struct_size < sizeof(*out)) return HEDGE_E_STRUCT_SIZE;
     if (request->struct_size == sizeof(*request) && quote->struct_size == sizeof(*quote))
-        return size_checked(policy, request, quote, now_ns, out);
+        return decision_make(policy, request, quote, now_ns, out);
     /* A caller of another age: version 0.1's structs are the oldest there are. */
     if (!struct_size_ok(request, sizeof(r), sizeof(r)) ||
         !struct_size_ok(quote, sizeof(q), sizeof(q)))
         return HEDGE_E_STRUCT_SIZE;
     struct_size_copy(&r, request, sizeof(r));
     struct_size_copy(&q, quote, sizeof(q));
-    return size_checked(policy, &r, &q, now_ns, out);
+    return decision_make(policy, &r, &q, now_ns, out);
 }

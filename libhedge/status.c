@@ -23,6 +23,8 @@ static const status_entry entries[] = {
     {HEDGE_E_NOT_FOUND, "not_found", "no asset of that name"},
     {HEDGE_E_RECORD, "bad_record", "the bytes are not a record of this format"},
     {HEDGE_E_OLDER, "older_quote", "older than the quote held; nothing was changed"},
+    {HEDGE_E_CERTIFY, "not_certified", "trying every score found a promise of the curve broken"},
+    {HEDGE_E_STOPPED, "stopped", "the caller's progress function asked to stop"},
     {HEDGE_TRIP_HALTED, "halted", "the asset is halted until an operator resumes it"},
     {HEDGE_TRIP_UNKNOWN_ASSET, "unknown_asset", "the policy does not name this asset"},
     {HEDGE_TRIP_NO_QUOTE, "no_quote", "no score or no depth has arrived for this asset yet"},

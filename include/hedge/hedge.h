@@ -73,6 +73,8 @@ enum {
     HEDGE_E_NOT_FOUND = -9,   /* no asset of that name */
     HEDGE_E_RECORD = -10,     /* bytes that are not a record of this format */
     HEDGE_E_OLDER = -11,      /* a quote older than the one held */
+    HEDGE_E_CERTIFY = -12,    /* a curve that breaks one of its promises */
+    HEDGE_E_STOPPED = -13,    /* the caller's progress function asked to stop */
 
     HEDGE_TRIP_HALTED = -100,        /* the asset is halted */
     HEDGE_TRIP_UNKNOWN_ASSET = -101, /* the policy does not name the asset */
@@ -171,12 +173,89 @@ HEDGE_API void hedge_curve_eval_n(const hedge_curve *curve, const double *score,
                                   size_t n);
 
 /* d hedge / d score at a score: 0 outside the knots; at a knot the common
- * slope of both sides (linear: the right-hand one). NaN gives NaN. */
+ * slope of both sides (linear: the right-hand one). NaN gives NaN. Within
+ * 2^-46 of the largest of the segment's secant and the slopes at its ends. */
 HEDGE_API double hedge_curve_slope(const hedge_curve *curve, double score);
 
 /* The least score in [0, 1] on the score grid whose hedge is >= hedge; NaN if
- * none is, or for NaN. f(inverse(h)) >= h, and one step below it is < h. */
+ * none is, or for NaN. f(inverse(h)) >= h, and one step below it is < h: it is
+ * exact, as the curve is monotone to the bit. */
 HEDGE_API double hedge_curve_inverse(const hedge_curve *curve, double hedge);
+
+/* The area under the curve between two scores, the end knots' hedges holding
+ * outside of them; negative where to < from. from and to are taken as they
+ * are, not on the grid. Divided by to - from it is the mean hedge over scores
+ * spread evenly between them. Within 2^-49 (1 + |to - from|) of the exact
+ * integral of the pieces (hedge_curve_piece). NaN unless both are finite. */
+HEDGE_API double hedge_curve_area(const hedge_curve *curve, double from, double to);
+
+/* How the hedge at a score follows each knot's hedge: d_hedge[i] is
+ * d f(score) / d hedge[i], for i < n, n the number of knots. Fitting knots to
+ * data needs it (it is a row of the Jacobian). At most four are not 0, the
+ * knots next to the score; moving all knots together moves the curve as much,
+ * so they add up to 1. Where the method has a kink, beside a flat segment, it
+ * is the derivative towards knots that still rise (between two flat ones the
+ * slope stays 0). Within 2^-46 of the largest of them.
+ * HEDGE_OK; HEDGE_E_ARG: null pointer, n is not the number of knots, score is
+ * NaN. */
+HEDGE_API int32_t hedge_curve_sensitivity(const hedge_curve *curve, double score, double *d_hedge,
+                                          size_t n);
+
+/* One half of a segment between two knots. On from <= score <= to the curve is
+ * hedge + e (b + e (c + e d)) with e = score - knot; the hedges there are
+ * these four operations, each rounded once, the products fused. knot is the
+ * knot's score on the grid. */
+typedef struct hedge_piece {
+    uint32_t struct_size;
+    uint32_t reserved;
+    double from, to;
+    double knot, hedge;
+    double b, c, d;
+} hedge_piece;
+
+/* 2 (n - 1) for n knots; 0 for a null curve. */
+HEDGE_API size_t hedge_curve_piece_count(const hedge_curve *curve);
+/* Piece i, in the order of scores. HEDGE_OK, HEDGE_E_ARG, HEDGE_E_STRUCT_SIZE. */
+HEDGE_API int32_t hedge_curve_piece(const hedge_curve *curve, size_t i, hedge_piece *out);
+
+/* SHA-256 of the method and the knots as given: the curve's name. Equal hashes,
+ * equal curves. HEDGE_OK, HEDGE_E_ARG. */
+HEDGE_API int32_t hedge_curve_hash(const hedge_curve *curve, uint8_t hash[32]);
+
+enum {
+    HEDGE_CERTIFY_FINE = 0,
+    HEDGE_CERTIFY_KNOT = 1,    /* a knot's score does not give the knot's hedge, to the bit */
+    HEDGE_CERTIFY_OUTSIDE = 2, /* a hedge beyond the end knots', or NaN */
+    HEDGE_CERTIFY_FALLS = 3,   /* a higher score gets a lower hedge */
+    HEDGE_CERTIFY_JUMPS = 4,   /* neighbours further apart than a monotone cubic's slope allows */
+    HEDGE_CERTIFY_PATHS = 5    /* one by one and in a batch, the bits differ */
+};
+
+/* What trying every score has shown. */
+typedef struct hedge_certificate {
+    uint32_t struct_size;
+    int32_t fault;   /* HEDGE_CERTIFY_…: the first one, by score */
+    uint64_t tried;  /* scores */
+    double score[2]; /* where the fault lies, or twice the same; 0 without one */
+    double hedge[2]; /* what they got (HEDGE_CERTIFY_KNOT, _PATHS: and should have got) */
+} hedge_certificate;
+
+/* Called now and then with the share done, 0 to 1; anything but 0 stops. */
+typedef int32_t hedge_progress(void *context, double done);
+
+/* Tries every score there is, all 2^30 + 1 points of the grid, and proves the
+ * promises for this curve on this processor: order, bounds, no jump (a step of
+ * the grid rises by at most 3 secants of its segment, the most that a monotone
+ * cubic's slope can be: F. N. Fritsch, R. E. Carlson, SIAM J. Numer. Anal. 17
+ * (1980) 238), the knots to the bit, and a sample of the scores one by one as
+ * in a batch. One thread, about a second; never allocates; 48 KiB of stack.
+ * progress may be NULL.
+ *
+ * HEDGE_OK; HEDGE_E_CERTIFY: *out says where; HEDGE_E_STOPPED; HEDGE_E_ARG;
+ * HEDGE_E_STRUCT_SIZE. Since: 0.1 */
+HEDGE_API HEDGE_MUST_CHECK int32_t hedge_curve_certify(const hedge_curve *curve,
+                                                       hedge_progress *progress, void *context,
+                                                       hedge_certificate *out);
 
 HEDGE_API int32_t hedge_curve_method(const hedge_curve *curve);
 HEDGE_API const char *hedge_method_name(int32_t method); /* "pchip"…; NULL: unknown */
@@ -374,6 +453,53 @@ HEDGE_API HEDGE_MUST_CHECK int32_t hedge_size(const hedge_policy *policy,
                                               const hedge_request *request,
                                               const hedge_quote *quote, int64_t now_ns,
                                               hedge_decision *out);
+
+/* The inputs of many decisions, a column each (structure of arrays): row i of
+ * a column is element i of its array. A null column has its default in every
+ * row. Nothing is kept; the caller owns the arrays. */
+typedef struct hedge_size_in {
+    uint32_t struct_size;
+    int32_t asset_all;             /* every row's asset where `asset` is null */
+    int64_t now_all_ns;            /* every row's now where `now_ns` is null */
+    const int32_t *asset;          /* from hedge_policy_asset */
+    const double *amount_usd;      /* required */
+    const double *override_score;  /* null: no override */
+    const uint32_t *request_flags; /* null: HEDGE_REQUEST_OVERRIDE if override_score is there */
+    const double *score;           /* null: no row has a score */
+    const double *confidence;      /* null: 1 */
+    const int64_t *score_ts_ns;    /* null: now */
+    const double *previous_score;  /* null: none */
+    const double *depth1pct_usd;   /* null: no row has a depth */
+    const int64_t *depth_ts_ns;    /* null: now */
+    const uint32_t *quote_flags;   /* null: HEDGE_QUOTE_… of the columns that are there */
+    const int64_t *now_ns;
+} hedge_size_in;
+
+/* The outputs, a column each, as in hedge_decision. A null column is not
+ * written. The columns must not overlap each other or the inputs. */
+typedef struct hedge_size_out {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int32_t *status; /* what hedge_size would have returned for the row */
+    uint32_t *flags;
+    double *hedge_pct;
+    double *notional_usd;
+    double *confidence;
+    double *score;
+    double *liquidity_weight;
+    double *effective_score;
+    double *liquidity_quality;
+    int64_t *score_age_ns;
+    int64_t *depth_age_ns;
+} hedge_size_out;
+
+/* Decides n rows, each as hedge_size does, bit for bit. A row that hedge_size
+ * would refuse (unknown flags) has status HEDGE_E_ARG and zeros; the others go
+ * on. Never allocates or locks; any thread. Returns HEDGE_OK: every row has its
+ * status; HEDGE_E_ARG: policy, in, out or amount_usd is null (n may be 0), and
+ * HEDGE_E_STRUCT_SIZE: nothing was written. Since: 0.1 */
+HEDGE_API HEDGE_MUST_CHECK int32_t hedge_size_n(const hedge_policy *policy, const hedge_size_in *in,
+                                                size_t n, const hedge_size_out *out);
 
 /* ---- market: the newest quote of each asset ---------------------------- */
 

@@ -26,6 +26,8 @@ static const status_row rows[] = {
     {HEDGE_E_NOT_FOUND, -9, "not_found"},
     {HEDGE_E_RECORD, -10, "bad_record"},
     {HEDGE_E_OLDER, -11, "older_quote"},
+    {HEDGE_E_CERTIFY, -12, "not_certified"},
+    {HEDGE_E_STOPPED, -13, "stopped"},
     {HEDGE_TRIP_HALTED, -100, "halted"},
     {HEDGE_TRIP_UNKNOWN_ASSET, -101, "unknown_asset"},
     {HEDGE_TRIP_NO_QUOTE, -102, "no_quote"},

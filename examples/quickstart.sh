@@ -42,7 +42,7 @@ start() {
         $build/hedged/hedged 2>"$run/hedged.log" &
     daemon=$!
     url=
-    for _ in $(seq 100); do
+    for _ in $(seq 1200); do # a minute: every score of a new curve is tried first
         url=$(sed -n 's/.*"event":"listening","url":"\([^"]*\)".*/\1/p' "$run/hedged.log")
         [ -z "$url" ] || return 0
         kill -0 $daemon 2>/dev/null || return 1
@@ -59,7 +59,7 @@ fi
 setsid sh examples/sample_feed.sh "$url" &
 feed=$!
 
-for _ in $(seq 100); do # until every asset has its first quote
+for _ in $(seq 1200); do # a minute: every score of a new curve is tried first # until every asset has its first quote
     ! curl -s "$url/readyz" | grep -q '"status":"ready"' || break
     sleep 0.1
 done

@@ -19,6 +19,7 @@ typedef struct app {
     feed_redis *redis; /* NULL: off */
     metrics metrics;
     int64_t started_ns; /* steady clock */
+    bool recorded;      /* the journal says that this daemon started */
     atomic_bool open;   /* not while starting or stopping: requests are turned away */
 } app;
 

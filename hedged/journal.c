@@ -2,6 +2,7 @@
  * journal: every record, in order, on disk before it is acknowledged. */
 #include "journal.h"
 
+#include "clock.h"
 #include "journal_file.h"
 #include "log.h"
 
@@ -311,6 +312,27 @@ bool journal_rows(journal *j, uint64_t after, const char *asset, size_t limit, j
     pthread_mutex_unlock(&j->file_lock);
     if (!ok) free(*rows);
     return ok;
+}
+
+bool journal_has_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE])
+{
+    bool found;
+
+    if (strstr(hedge_version(), ".dirty") != NULL) return false;
+    lock_file(j);
+    found = journal_file_has_certificate(&j->file, curve_hash, hedge_version());
+    pthread_mutex_unlock(&j->file_lock);
+    return found;
+}
+
+bool journal_keep_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE])
+{
+    bool kept;
+
+    lock_file(j);
+    kept = journal_file_keep_certificate(&j->file, curve_hash, hedge_version(), clock_wall_ns());
+    pthread_mutex_unlock(&j->file_lock);
+    return kept;
 }
 
 /* ---- life ----------------------------------------------------------------- */

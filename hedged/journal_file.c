@@ -21,7 +21,12 @@ static const char setup[] = "PRAGMA journal_mode=WAL;"
                             "PRAGMA wal_autocheckpoint=1000;"
                             "PRAGMA journal_size_limit=67108864;";
 
-static const char schema[] =
+/* Older journals lack it. */
+#define CERTIFICATES                                                                               \
+    "CREATE TABLE IF NOT EXISTS certificates (curve_hash BLOB NOT NULL, build TEXT NOT NULL,"      \
+    " ts_ns INTEGER NOT NULL, PRIMARY KEY (curve_hash, build));"
+
+static const char schema[] = CERTIFICATES
     "CREATE TABLE journal (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
     "CREATE TABLE policies (hash BLOB PRIMARY KEY, ts_ns INTEGER NOT NULL, text TEXT NOT NULL);"
     "CREATE TABLE records (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, ts_ns INTEGER NOT NULL,"
@@ -251,7 +256,7 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
         return fail_sqlite(f, message, path, busy);
     if (objects == 0 && !create(f)) return fail_sqlite(f, message, path, busy);
     if (!read_identity(f)) return fail(f, message, path, not_ours);
-    if (!prepare_all(f)) return fail_sqlite(f, message, path, busy);
+    if (!run(f, CERTIFICATES) || !prepare_all(f)) return fail_sqlite(f, message, path, busy);
     if (!read_head(f))
         return fail(f, message, path,
                     "its newest record does not fit the chain; run `hedge verify` on it, keep it, "
@@ -327,6 +332,38 @@ void journal_file_rollback(journal_file *f)
 const char *journal_file_fault(const journal_file *f)
 {
     return f->displaced != NULL ? f->displaced : sqlite3_errmsg(f->db);
+}
+
+/* ---- certificates --------------------------------------------------------- */
+
+bool journal_file_has_certificate(journal_file *f, const uint8_t curve_hash[HEDGE_HASH_SIZE],
+                                  const char *build)
+{
+    sqlite3_stmt *s;
+    bool found;
+
+    if (!prepare(f, "SELECT 1 FROM certificates WHERE curve_hash = ? AND build = ?", &s))
+        return false;
+    sqlite3_bind_blob(s, 1, curve_hash, HEDGE_HASH_SIZE, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, build, -1, SQLITE_STATIC);
+    found = sqlite3_step(s) == SQLITE_ROW;
+    sqlite3_finalize(s);
+    return found;
+}
+
+bool journal_file_keep_certificate(journal_file *f, const uint8_t curve_hash[HEDGE_HASH_SIZE],
+                                   const char *build, int64_t ts_ns)
+{
+    sqlite3_stmt *s;
+    bool kept;
+
+    if (!prepare(f, "INSERT OR REPLACE INTO certificates VALUES (?,?,?)", &s)) return false;
+    sqlite3_bind_blob(s, 1, curve_hash, HEDGE_HASH_SIZE, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, build, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 3, ts_ns);
+    kept = sqlite3_step(s) == SQLITE_DONE;
+    sqlite3_finalize(s);
+    return kept;
 }
 
 /* ---- reading -------------------------------------------------------------- */

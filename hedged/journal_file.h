@@ -39,6 +39,13 @@ void journal_file_rollback(journal_file *f);
 /* SQLite's words for the last failure. */
 const char *journal_file_fault(const journal_file *f);
 
+/* What journal_has_certificate and journal_keep_certificate say; between
+ * transactions. */
+bool journal_file_has_certificate(journal_file *f, const uint8_t curve_hash[HEDGE_HASH_SIZE],
+                                  const char *build);
+bool journal_file_keep_certificate(journal_file *f, const uint8_t curve_hash[HEDGE_HASH_SIZE],
+                                   const char *build, int64_t ts_ns);
+
 /* As journal_rows, into room for `limit` rows. */
 bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_t limit,
                        journal_row *rows, size_t *n, uint64_t *next_after);

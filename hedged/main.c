@@ -2,6 +2,7 @@
  * main: starts the daemon's parts in order and stops them in reverse. */
 #include "app.h"
 
+#include "certificate.h"
 #include "clock.h"
 #include "log.h"
 
@@ -10,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* As sysexits.h has them: do not start it again as it is; try again later. */
 #define EXIT_CONFIG 78
 #define EXIT_LATER 75
+#define EXIT_STOPPED (-1) /* ours alone: told to stop before it served; 0 to the outside */
 
 static const http_route routes[] = {
     {"POST", "/hedge", true, route_hedge},
@@ -103,6 +106,39 @@ static void record_stop(app *a)
         LOG(LOG_ERROR, "journal_refused", LOG_TEXT("record", "stop"));
 }
 
+/* They are blocked everywhere, so they wait until somebody asks. */
+static bool is_told_to_stop(void *context)
+{
+    sigset_t pending;
+
+    (void)context;
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+/* Nothing is served yet, so every processor may help. 0, an exit code, or
+ * EXIT_STOPPED. */
+static int certify(app *a, const hedge_policy *policy)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    const certificate_options options = {.threads = processors > 0 ? (unsigned)processors : 1,
+                                         .stop = is_told_to_stop};
+    hedge_error error = HEDGE_INIT(hedge_error);
+
+    if (!a->settings->certify) return 0;
+    switch (certificate_ensure(a->journal, policy, &options, &error)) {
+    case CERTIFICATE_GOOD:
+        return 0;
+    case CERTIFICATE_BROKEN:
+        return refuse_policy(a->settings, &error);
+    case CERTIFICATE_STOPPED:
+        return EXIT_STOPPED;
+    case CERTIFICATE_FAILED:
+        break;
+    }
+    return refuse("no memory or no thread to certify the policy's curves with", EXIT_LATER);
+}
+
 /* Journal, market, feeds; everything that answers need. 0 or an exit code. */
 static int start_parts(app *a, hedge_policy *policy)
 {
@@ -110,12 +146,16 @@ static int start_parts(app *a, hedge_policy *policy)
                                      .async = a->settings->async};
     char message[JOURNAL_MESSAGE_MAX];
     bool busy;
+    int code;
 
     a->live = live_new(policy);
     if (a->live == NULL) return refuse("out of memory", EXIT_LATER);
     a->journal = journal_open(&options, message, &busy);
     if (a->journal == NULL) return refuse(message, busy ? EXIT_LATER : EXIT_CONFIG);
-    if (!record_start(a, policy)) {
+    code = certify(a, policy);
+    if (code != 0) return code;
+    a->recorded = record_start(a, policy);
+    if (!a->recorded) {
         journal_state state;
 
         journal_read_state(a->journal, &state);
@@ -145,13 +185,14 @@ static void log_listening(const app *a, uint16_t port)
         LOG_TEXT("durability", a->settings->async ? "async" : "commit"),
         LOG_TEXT("redis", a->settings->redis.on ? a->settings->redis.host : "off"),
         LOG_NUMBER("start_ms", (double)(clock_steady_ns() - a->started_ns) / NS_PER_MS));
+    if (!a->settings->certify)
+        LOG(LOG_WARN, "not_certified", LOG_TEXT("setting", "HEDGE_CERTIFY=0"));
     live_release(policy);
 }
 
 static void wait_for_stop(app *a, const sigset_t *signals)
 {
     for (;;) {
-        policy_reload result;
         int signal = 0;
 
         if (sigwait(signals, &signal) != 0) continue;
@@ -159,7 +200,7 @@ static void wait_for_stop(app *a, const sigset_t *signals)
             LOG(LOG_INFO, "stopping", LOG_TEXT("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
             return;
         }
-        policy_watch_reload(a->watch, "signal", &result);
+        policy_watch_ask(a->watch);
     }
 }
 
@@ -186,7 +227,7 @@ static bool stop_parts(app *a)
 {
     feed_redis_free(a->redis);
     policy_watch_free(a->watch);
-    if (a->journal != NULL) record_stop(a);
+    if (a->recorded) record_stop(a);
     const bool whole = journal_close(a->journal);
     live_free(a->live);
     return whole;
@@ -212,9 +253,11 @@ static int run(const settings *s, hedge_policy *policy, const sigset_t *signals)
         log_listening(&a, port);
         wait_for_stop(&a, signals);
         atomic_store(&a.open, false);
+        policy_watch_stop(a.watch); /* a request may wait for a reload */
     }
     http_stop(server);
     if (!stop_parts(&a) && code == 0) code = EXIT_FAILURE;
+    if (code == EXIT_STOPPED) code = 0;
     if (code == 0 || code == EXIT_FAILURE)
         LOG(LOG_INFO, "stopped",
             LOG_NUMBER("uptime_s", (double)(clock_steady_ns() - a.started_ns) / NS_PER_S));

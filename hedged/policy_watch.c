@@ -5,6 +5,7 @@
  * one, and a Kubernetes ConfigMap swaps a symbolic link beside it. */
 #include "policy_watch.h"
 
+#include "certificate.h"
 #include "clock.h"
 #include "log.h"
 #include "text.h"
@@ -13,6 +14,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +36,9 @@ struct policy_watch {
     pthread_mutex_t reload_lock; /* one reload at a time */
     pthread_mutex_t lock;        /* around the state, never for long */
     policy_watch_state state;
-    int stop_fd;
+    char certified[65]; /* the newest policy found good, for a journal that cannot say so */
+    int wake_fd;        /* something is asked of the thread: */
+    atomic_bool stop, asked;
     pthread_t thread;
 };
 
@@ -105,14 +109,46 @@ static bool fail_ours(const policy_watch *w, policy_reload *out, const char *wha
     return false;
 }
 
+static bool is_stopping(void *watch)
+{
+    return atomic_load(&((policy_watch *)watch)->stop);
+}
+
+/* One curve at a time and behind the requests, which go on meanwhile. */
+static bool certify(policy_watch *w, const hedge_policy *policy, policy_reload *out)
+{
+    const certificate_options options = {
+        .threads = 1, .behind = true, .stop = is_stopping, .context = w};
+
+    if (!w->settings->certify || strcmp(w->certified, hedge_policy_hash_hex(policy)) == 0)
+        return true;
+    switch (certificate_ensure(w->journal, policy, &options, &out->error)) {
+    case CERTIFICATE_GOOD:
+        snprintf(w->certified, sizeof(w->certified), "%s", hedge_policy_hash_hex(policy));
+        return true;
+    case CERTIFICATE_BROKEN:
+        return false;
+    case CERTIFICATE_STOPPED:
+        return fail_ours(w, out, "the daemon is stopping");
+    case CERTIFICATE_FAILED:
+        break;
+    }
+    return fail_ours(w, out, "no memory or no thread to certify its curves with");
+}
+
 /* Journal before market: no decision may name a policy that the journal does
  * not hold. And everything that can fail before the journal: what it says went
  * live, went live. */
 static bool go_live(policy_watch *w, const char *cause, hedge_policy *policy, policy_reload *out)
 {
-    live_policy *next = live_prepare(w->live, policy);
+    live_policy *next;
     hedge_record record;
 
+    if (!certify(w, policy, out)) {
+        hedge_policy_free(policy);
+        return false;
+    }
+    next = live_prepare(w->live, policy);
     if (next == NULL)
         return fail_ours(w, out, "out of memory, or over 1,024 names of assets since the start");
     fill_record(&record, HEDGE_RECORD_POLICY, policy, cause);
@@ -219,7 +255,8 @@ static int watch_files(policy_watch *w)
  * anyway. False: stop. */
 static bool wait_for_change(const policy_watch *w, int fd)
 {
-    struct pollfd fds[2] = {{.fd = w->stop_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = w->wake_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    eventfd_t woken;
     int64_t until_ns = clock_steady_ns() + LOOK_MS * NS_PER_MS;
     int timeout_ms = LOOK_MS;
     char events[4096];
@@ -227,7 +264,10 @@ static bool wait_for_change(const policy_watch *w, int fd)
     for (;;) {
         const int n = poll(fds, fd >= 0 ? 2 : 1, timeout_ms);
 
-        if (fds[0].revents != 0) return false;
+        if (fds[0].revents != 0) {
+            eventfd_read(w->wake_fd, &woken);
+            return !atomic_load(&w->stop);
+        }
         if (n < 0 && errno != EINTR) return false;
         if (n == 0 || clock_steady_ns() >= until_ns) return true;
         if (timeout_ms != SETTLE_MS) until_ns = clock_steady_ns() + SETTLE_MOST_MS * NS_PER_MS;
@@ -247,8 +287,8 @@ static void *watch_main(void *argument)
 
         /* Looks once more with the new watches in place: what changed before
          * them would go unseen. */
-        policy_watch_reload(w, "file", &result);
-        const bool go_on = result.changed || wait_for_change(w, fd);
+        policy_watch_reload(w, atomic_exchange(&w->asked, false) ? "signal" : "file", &result);
+        const bool go_on = (result.changed && !atomic_load(&w->stop)) || wait_for_change(w, fd);
         if (fd >= 0) close(fd);
         if (!go_on) return NULL;
     }
@@ -263,21 +303,33 @@ policy_watch *policy_watch_new(const settings *s, live *l, journal *j)
     w->state.error = (hedge_error)HEDGE_INIT(hedge_error);
     pthread_mutex_init(&w->reload_lock, NULL);
     pthread_mutex_init(&w->lock, NULL);
-    w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (w->stop_fd < 0 || pthread_create(&w->thread, NULL, watch_main, w) != 0) {
-        if (w->stop_fd >= 0) close(w->stop_fd);
+    w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->wake_fd < 0 || pthread_create(&w->thread, NULL, watch_main, w) != 0) {
+        if (w->wake_fd >= 0) close(w->wake_fd);
         free(w);
         return NULL;
     }
     return w;
 }
 
+void policy_watch_ask(policy_watch *w)
+{
+    atomic_store(&w->asked, true);
+    eventfd_write(w->wake_fd, 1);
+}
+
+void policy_watch_stop(policy_watch *w)
+{
+    atomic_store(&w->stop, true);
+    eventfd_write(w->wake_fd, 1);
+}
+
 void policy_watch_free(policy_watch *w)
 {
     if (w == NULL) return;
-    eventfd_write(w->stop_fd, 1);
+    policy_watch_stop(w);
     pthread_join(w->thread, NULL);
-    close(w->stop_fd);
+    close(w->wake_fd);
     pthread_mutex_destroy(&w->reload_lock);
     pthread_mutex_destroy(&w->lock);
     free(w);

@@ -26,13 +26,18 @@ typedef struct policy_watch_state {
 
 /* Starts to watch the files of the live policy. NULL: no memory or no thread. */
 policy_watch *policy_watch_new(const settings *s, live *l, journal *j);
+/* Cuts short what takes long: a policy that is being certified does not go
+ * live. */
+void policy_watch_stop(policy_watch *w);
 void policy_watch_free(policy_watch *w);
 
-/* Reads the files and, if they say something new, puts it into the journal and
- * makes it live. Whatever is wrong with them, the old policy stays. `cause`
- * (a literal: "file", "signal", "request") goes into log and journal. Any
- * thread. */
+/* Reads the files and, if they say something new, certifies its curves, puts
+ * it into the journal and makes it live. Whatever is wrong with them, the old
+ * policy stays. `cause` (a literal: "file", "request") goes into log and
+ * journal. Takes about a second for each new curve. Any thread. */
 void policy_watch_reload(policy_watch *w, const char *cause, policy_reload *out);
+/* Has the watching thread reload, with the cause "signal". Returns at once. */
+void policy_watch_ask(policy_watch *w);
 void policy_watch_read_state(policy_watch *w, policy_watch_state *out);
 
 #endif

@@ -17,7 +17,8 @@ static void write_pair(text *out, bool first, double score, double hedge)
     text_puts(out, "]");
 }
 
-static void write_curve(const live_policy *policy, int32_t asset, uint64_t points, text *out)
+static void write_curve(const app *a, const live_policy *policy, int32_t asset, uint64_t points,
+                        text *out)
 {
     const hedge_curve *curve = hedge_policy_curve(policy->policy, asset);
     hedge_rules rules = HEDGE_INIT(hedge_rules);
@@ -27,6 +28,7 @@ static void write_curve(const live_policy *policy, int32_t asset, uint64_t point
     text_member_string(out, "asset", hedge_policy_asset_name(policy->policy, asset));
     text_member_string(out, "policy", hedge_policy_hash_hex(policy->policy));
     text_member_string(out, "method", hedge_method_name(hedge_curve_method(curve)));
+    text_member_bool(out, "certified", a->settings->certify);
     text_member_double(out, "max_hedge_pct", rules.max_hedge_pct);
     text_name(out, "knots");
     text_puts(out, "[");
@@ -75,7 +77,7 @@ void route_curve(void *context, const http_request *request, http_reply *reply)
     if (http_query_known(request, names, &p) &&
         http_query_number(request, "points", 2, POINTS_MAX, &points, &p) &&
         read_asset(request, policy, &asset, &p))
-        write_curve(policy, asset, points, &reply->body);
+        write_curve(a, policy, asset, points, &reply->body);
     else
         http_reply_problem(reply, &p);
     live_release(policy);

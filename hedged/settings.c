@@ -251,8 +251,10 @@ static bool read_journal(settings *s, char message[SETTINGS_MESSAGE_MAX])
 
     s->journal_path = value_of("HEDGE_JOURNAL");
     if (s->journal_path == NULL) s->journal_path = "hedge-journal.db";
+    s->certify = true;
     return read_choice("HEDGE_DURABILITY", durability, &s->async, message) &&
-           read_choice("HEDGE_LOG_DECISIONS", off_on, &s->log_decisions, message);
+           read_choice("HEDGE_LOG_DECISIONS", off_on, &s->log_decisions, message) &&
+           read_choice("HEDGE_CERTIFY", off_on, &s->certify, message);
 }
 
 /* A variable that is set and has no effect would be believed to have one: what
@@ -264,7 +266,7 @@ static bool refuse_unsupported(char message[SETTINGS_MESSAGE_MAX])
     static const char *const known[] = {
         "HEDGE_ENV",          "HEDGE_API_HOST",      "HEDGE_API_PORT",      "HEDGE_POLICY",
         "HEDGE_SPLINE_KNOTS", "HEDGE_MAX_HEDGE_PCT", "HEDGE_STALE_SCORE_S", "HEDGE_JOURNAL",
-        "HEDGE_DURABILITY",   "HEDGE_LOG_DECISIONS", "HEDGE_REDIS_URL"};
+        "HEDGE_DURABILITY",   "HEDGE_LOG_DECISIONS", "HEDGE_CERTIFY",       "HEDGE_REDIS_URL"};
     static const char *const later[] = {"HEDGE_CLICKHOUSE_", "HEDGE_DB_", "HEDGE_JWT_",
                                         "HEDGE_TLS_", "HEDGE_SHADOW_"};
 
@@ -307,5 +309,8 @@ const char *settings_help(void)
            "  HEDGE_JOURNAL        hedge-journal.db\n"
            "  HEDGE_DURABILITY     commit (default: on disk before the reply), async\n"
            "  HEDGE_LOG_DECISIONS  0 (default), 1: a line each, up to 1,000 a second\n"
+           "  HEDGE_CERTIFY        1 (default): every score of a curve is tried before it goes "
+           "live,\n"
+           "                       once for a build and a journal; 0: not, for trials\n"
            "  HEDGE_REDIS_URL      redis://[[user]:password@]host[:port][/database]; empty: off\n";
 }

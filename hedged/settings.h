@@ -26,6 +26,7 @@ typedef struct settings {
     const char *journal_path;
     bool async;
     bool log_decisions;
+    bool certify; /* curves, before a policy goes live */
     char host[64];
     uint16_t port;
     settings_redis redis;

@@ -189,7 +189,8 @@ def environment(settings):
 class Daemon:
     """A running hedged in a folder of its own.
 
-    Settings are HEDGE_ variables in lower case, without HEDGE_. `wrapper` is put
+    Settings are HEDGE_ variables in lower case, without HEDGE_. Curves are not certified unless
+    certify=1 asks for it: it takes a second each. `wrapper` is put
     in front of the command, `before` runs in the new process."""
 
     def __init__(self, policy=None, folder=None, start=True, wrapper=(), before=None, **settings):
@@ -201,7 +202,8 @@ class Daemon:
         if policy is not None:
             write_file(self.policy_path, policy)
         self.settings = {"HEDGE_ENV": "dev", "HEDGE_API_HOST": "127.0.0.1", "HEDGE_API_PORT": "0",
-                         "HEDGE_POLICY": self.policy_path, "HEDGE_JOURNAL": self.journal_path}
+                         "HEDGE_POLICY": self.policy_path, "HEDGE_JOURNAL": self.journal_path,
+                         "HEDGE_CERTIFY": "0"}
         self.settings.update({"HEDGE_" + k.upper(): v for k, v in settings.items()})
         self.process, self.port, self.wrapper, self.before = None, None, list(wrapper), before
         self.lines = []

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ * certificate: that every score of a policy's curves was tried before it goes live. */
+#include "certificate.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define THREADS_MAX 64u
+#define TELL_EVERY_S 10
+#define BEHIND_NICE 10
+
+/* One curve that needs a certificate, and the first asset that uses it. */
+typedef struct candidate {
+    const hedge_curve *curve;
+    int32_t asset;
+    uint8_t hash[HEDGE_HASH_SIZE];
+} candidate;
+
+typedef struct work {
+    const certificate_options *options;
+    candidate *candidates;
+    size_t n;
+    atomic_size_t next, done;
+    pthread_mutex_t lock; /* around what follows */
+    pthread_cond_t ended;
+    unsigned running;
+    certificate_result result;
+    size_t broken; /* candidate */
+    hedge_certificate certificate;
+} work;
+
+/* ---- which curves ----------------------------------------------------------- */
+
+static bool is_listed(const work *w, const hedge_curve *curve)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (w->candidates[i].curve == curve) return true;
+    return false;
+}
+
+/* Curves that are equal are one in a policy, so that comparing pointers does. */
+static bool list_candidates(work *w, journal *j, const hedge_policy *policy)
+{
+    const size_t assets = hedge_policy_asset_count(policy);
+
+    w->candidates = calloc(assets, sizeof(*w->candidates));
+    if (w->candidates == NULL) return false;
+    for (size_t i = 0; i < assets; i++) {
+        candidate *c = &w->candidates[w->n];
+
+        c->curve = hedge_policy_curve(policy, (int32_t)i);
+        c->asset = (int32_t)i;
+        hedge_curve_hash(c->curve, c->hash);
+        if (!is_listed(w, c->curve) && !journal_has_certificate(j, c->hash)) w->n++;
+    }
+    return true;
+}
+
+/* ---- workers ---------------------------------------------------------------- */
+
+static bool given_up(work *w)
+{
+    bool up;
+
+    pthread_mutex_lock(&w->lock);
+    up = w->result != CERTIFICATE_GOOD;
+    pthread_mutex_unlock(&w->lock);
+    return up || w->options->stop(w->options->context);
+}
+
+static int32_t progress(void *context, double share)
+{
+    (void)share;
+    return given_up(context);
+}
+
+static void note(work *w, size_t i, int32_t code, const hedge_certificate *certificate)
+{
+    pthread_mutex_lock(&w->lock);
+    if (code == HEDGE_OK) {
+        atomic_fetch_add(&w->done, 1);
+    } else if (w->result == CERTIFICATE_GOOD) {
+        w->result = code == HEDGE_E_CERTIFY ? CERTIFICATE_BROKEN : CERTIFICATE_STOPPED;
+        w->broken = i;
+        w->certificate = *certificate;
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void *worker(void *argument)
+{
+    work *w = argument;
+    size_t i;
+
+    /* On Linux this is the thread's own: requests come first. */
+    if (w->options->behind) setpriority(PRIO_PROCESS, 0, BEHIND_NICE);
+    while ((i = atomic_fetch_add(&w->next, 1)) < w->n && !given_up(w)) {
+        hedge_certificate certificate = HEDGE_INIT(hedge_certificate);
+
+        note(w, i, hedge_curve_certify(w->candidates[i].curve, progress, w, &certificate),
+             &certificate);
+    }
+    pthread_mutex_lock(&w->lock);
+    if (--w->running == 0) pthread_cond_signal(&w->ended);
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+/* Says now and then how far a long run has come. */
+static void wait_for_workers(work *w)
+{
+    pthread_mutex_lock(&w->lock);
+    while (w->running > 0) {
+        struct timespec until;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += TELL_EVERY_S;
+        if (pthread_cond_timedwait(&w->ended, &w->lock, &until) != 0 && w->running > 0)
+            LOG(LOG_INFO, "certifying", LOG_NUMBER("curves", (double)w->n),
+                LOG_NUMBER("done", (double)atomic_load(&w->done)));
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+static bool run_workers(work *w)
+{
+    const unsigned most = w->options->threads < THREADS_MAX ? w->options->threads : THREADS_MAX;
+    const unsigned wanted = w->n < most ? (unsigned)w->n : most;
+    pthread_t ids[THREADS_MAX];
+    unsigned started = 0;
+
+    w->running = wanted;
+    while (started < wanted && pthread_create(&ids[started], NULL, worker, w) == 0)
+        started++;
+    pthread_mutex_lock(&w->lock);
+    w->running -= wanted - started;
+    pthread_mutex_unlock(&w->lock);
+    wait_for_workers(w);
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(ids[i], NULL);
+    return started > 0;
+}
+
+/* ---- the outcome ------------------------------------------------------------ */
+
+static void tell_fault(const work *w, const hedge_policy *policy, hedge_error *error)
+{
+    static const char *const faults[] = {
+        [HEDGE_CERTIFY_FINE] = "nothing",
+        [HEDGE_CERTIFY_KNOT] = "a knot's hedge is not met",
+        [HEDGE_CERTIFY_OUTSIDE] = "a hedge lies beyond the end knots'",
+        [HEDGE_CERTIFY_FALLS] = "a higher score gets a lower hedge",
+        [HEDGE_CERTIFY_JUMPS] = "the hedge jumps",
+        [HEDGE_CERTIFY_PATHS] = "one by one and in a batch, the hedge differs",
+    };
+    const hedge_certificate *c = &w->certificate;
+
+    error->code = HEDGE_E_CERTIFY;
+    snprintf(error->file, sizeof(error->file), "%s",
+             hedge_policy_file(policy, 0) != NULL ? hedge_policy_file(policy, 0) : "");
+    snprintf(error->field, sizeof(error->field), "assets.%s.curve",
+             hedge_policy_asset_name(policy, w->candidates[w->broken].asset));
+    snprintf(error->message, sizeof(error->message),
+             "the curve was not certified: %s at score %.17g (%.17g, then %.17g); please report it",
+             faults[c->fault], c->score[0], c->hedge[0], c->hedge[1]);
+}
+
+static void keep(const work *w, journal *j, const hedge_policy *policy, int64_t begin_ns)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (!journal_keep_certificate(j, w->candidates[i].hash))
+            LOG(LOG_WARN, "certificate_not_kept", LOG_TEXT("effect", "it is made again next time"));
+    LOG(LOG_INFO, "policy_certified", LOG_TEXT("policy", hedge_policy_hash_hex(policy)),
+        LOG_NUMBER("curves_tried", (double)w->n),
+        LOG_NUMBER("ms", (double)(clock_steady_ns() - begin_ns) / NS_PER_MS));
+}
+
+certificate_result certificate_ensure(journal *j, const hedge_policy *policy,
+                                      const certificate_options *options, hedge_error *error)
+{
+    const int64_t begin_ns = clock_steady_ns();
+    work w = {.options = options, .result = CERTIFICATE_GOOD};
+
+    if (!list_candidates(&w, j, policy)) return CERTIFICATE_FAILED;
+    pthread_mutex_init(&w.lock, NULL);
+    pthread_cond_init(&w.ended, NULL);
+    if (w.n > 0 && !run_workers(&w)) w.result = CERTIFICATE_FAILED;
+    pthread_cond_destroy(&w.ended);
+    pthread_mutex_destroy(&w.lock);
+    /* A worker that saw the stop between two curves took none and said nothing. */
+    if (w.result == CERTIFICATE_GOOD && atomic_load(&w.done) < w.n) w.result = CERTIFICATE_STOPPED;
+    if (w.result == CERTIFICATE_GOOD && w.n > 0) keep(&w, j, policy, begin_ns);
+    if (w.result == CERTIFICATE_BROKEN) tell_fault(&w, policy, error);
+    free(w.candidates);
+    return w.result;
+}

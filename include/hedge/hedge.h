@@ -45,11 +45,15 @@ extern "C" {
 
 /* Initialises a public struct: hedge_request r = HEDGE_INIT(hedge_request); */
 #ifdef __cplusplus
-#define HEDGE_INIT(type)                                                                           \
-    type                                                                                           \
-    {                                                                                              \
-        (uint32_t)sizeof(type)                                                                     \
-    }
+extern "C++" {
+template <typename Struct> inline Struct hedge_init_struct() noexcept
+{
+    Struct empty{};
+    empty.struct_size = static_cast<uint32_t>(sizeof(Struct));
+    return empty;
+}
+}
+#define HEDGE_INIT(type) hedge_init_struct<type>()
 #else
 #define HEDGE_INIT(type)                                                                           \
     {                                                                                              \

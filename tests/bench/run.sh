@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: MIT
 # Measures the library and the daemon beside their peers, in one run, and
 # prints the numbers. Nothing here passes or fails.
-#   tests/bench/run.sh [SECONDS]   how long each load lasts (5)
+#   tests/bench/run.sh [SECONDS]          how long each load lasts (5)
+#   tests/bench/run.sh library [CHART]    the library alone; draws CHART.svg
 set -eu
 cd "$(dirname "$0")/../.."
-seconds=${1:-5}
+library= chart= seconds=5
+case ${1:-} in
+library) library=yes chart=${2:-} ;;
+*) seconds=${1:-5} ;;
+esac
 build=build/bench
-configs/install-packages.sh build run test
+configs/install-packages.sh build run test bench
 mkdir -p $build
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEDGE_TESTS=ON >$build/configure.log
 cmake --build $build >$build/build.log 2>&1 || { cat $build/build.log; exit 1; }
@@ -15,11 +20,16 @@ run=$(mktemp -d $build/run.XXXXXX)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true' EXIT
 
-grep -m1 'model name' /proc/cpuinfo
-echo "cores: $(nproc)"
-$build/tests/bench/bench_curve
-$build/tests/bench/bench_size configs/policy.yaml
-/usr/bin/python3 tests/bench/bench_scipy.py
+machine="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores"
+echo "$machine"
+{
+    $build/tests/bench/bench_curve
+    $build/tests/bench/bench_paths
+    $build/tests/bench/bench_size configs/policy.yaml
+    /usr/bin/python3 tests/bench/bench_scipy.py
+} >"$run/rows.tsv"
+/usr/bin/python3 tests/bench/report.py "$run/rows.tsv" --machine "$machine" ${chart:+--chart "$chart"}
+[ -z "$library" ] || exit 0
 
 # A policy that does not let the one quote of the load grow stale.
 cat >"$run/policy.yaml" <<POLICY

@@ -102,7 +102,7 @@ static bool layout_new(layout *out, size_t n, uint32_t buckets)
     const size_t wide = padded(n), line = sizeof(curve_node);
     const size_t head = (sizeof(hedge_curve) + line - 1) / line * line;
     const size_t bytes = head + wide * sizeof(curve_node) + 4 * n * sizeof(double) +
-                         wide * sizeof(uint32_t) + (buckets + 1) * sizeof(uint16_t);
+                         wide * sizeof(uint32_t) + buckets * sizeof(uint16_t);
     char *block = aligned_alloc(line, (bytes + line - 1) / line * line);
 
     if (block == NULL) return false;
@@ -159,16 +159,16 @@ static void build_nodes(const layout *to, int32_t method, size_t n)
         to->start[i] = UINT32_MAX; /* never begins */
 }
 
-/* bucket[j] is the last node that starts in a bucket before j, so the node of
- * a score in bucket j is between bucket[j] and bucket[j + 1]. */
 static void build_buckets(const hedge_curve *curve, uint16_t *bucket, uint32_t buckets)
 {
     uint32_t node = 0;
 
-    for (uint32_t j = 0; j <= buckets; j++) {
-        while (node + 1 < curve->knots && curve->start[node + 1] >> curve->bucket_shift < j)
+    for (uint32_t j = 0; j < buckets; j++) {
+        const uint32_t before = node;
+
+        while (node + 1 < curve->knots && curve->start[node + 1] >> curve->bucket_shift <= j)
             node++;
-        bucket[j] = (uint16_t)node;
+        bucket[j] = (uint16_t)(node - before > 1 ? node | CURVE_CROWDED : node);
     }
 }
 

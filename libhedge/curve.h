@@ -43,13 +43,16 @@ typedef struct curve_node {
 /* Nodes and their starts are laid out in eights, as wide code reads them. */
 #define CURVE_LANES 8u
 
+/* In a bucket: more than one node starts here. */
+#define CURVE_CROWDED 0x8000u
+
 struct hedge_curve {
     double (*eval)(const hedge_curve *, double);
     void (*eval_n)(const hedge_curve *, const double *, double *, size_t);
     uint64_t first_bits;     /* of CURVE_SHIFT + the first knot's score */
     uint32_t steps;          /* of the grid, from the first knot to the last */
     uint32_t bucket_shift;   /* 2^this steps make a bucket */
-    const uint16_t *bucket;  /* the node that holds where bucket i begins; one more at the end */
+    const uint16_t *bucket;  /* the last node that starts in or before bucket i */
     const uint32_t *start;   /* node i is the nearest from so many steps behind the first knot on */
     const curve_node *nodes; /* one a knot; to a full eight, `start` is UINT32_MAX */
     double first_y, last_y;
@@ -81,16 +84,14 @@ static inline uint64_t curve_bits(double v)
     return bits;
 }
 
-/* The node for the score `at` steps behind the first knot, at most `steps`.
- * Few buckets hold the start of more than one node, so that a comparison
- * without a branch nearly always does; else the search takes 12 at most. */
-static inline __attribute__((always_inline)) uint32_t curve_find(const hedge_curve *curve,
-                                                                 uint32_t at)
+/* Where several nodes begin in one bucket: by halves, between the node that
+ * the bucket before ends with and the one that this ends with. */
+static inline uint32_t curve_find_crowded(const hedge_curve *curve, uint32_t at)
 {
-    const uint16_t *bucket = &curve->bucket[at >> curve->bucket_shift];
-    uint32_t low = bucket[0], high = bucket[1];
+    const uint32_t bucket = at >> curve->bucket_shift;
+    uint32_t low = bucket > 0 ? curve->bucket[bucket - 1] & ~CURVE_CROWDED : 0;
+    uint32_t high = curve->bucket[bucket] & ~CURVE_CROWDED;
 
-    if (__builtin_expect(high - low <= 1, 1)) return high - (at < curve->start[high]);
     while (low < high) {
         const uint32_t middle = (low + high + 1) / 2;
 
@@ -100,6 +101,18 @@ static inline __attribute__((always_inline)) uint32_t curve_find(const hedge_cur
             high = middle - 1;
     }
     return low;
+}
+
+/* The node for the score `at` steps behind the first knot, at most `steps`.
+ * Nearly every bucket holds the start of one node or none, and a comparison
+ * without a branch does. */
+static inline __attribute__((always_inline)) uint32_t curve_find(const hedge_curve *curve,
+                                                                 uint32_t at)
+{
+    const uint32_t node = curve->bucket[at >> curve->bucket_shift];
+
+    if (__builtin_expect((node & CURVE_CROWDED) != 0, 0)) return curve_find_crowded(curve, at);
+    return node - (at < curve->start[node]);
 }
 
 #endif

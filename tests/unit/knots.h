@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Random and wicked knots for the curve's properties. */
+ * Random and wicked knots: gaps down to the least, flat runs, cliffs, on the grid and off it. */
 #ifndef HEDGE_TESTS_KNOTS_H
 #define HEDGE_TESTS_KNOTS_H
 
@@ -13,5 +13,7 @@ typedef struct knots {
 
 /* Draws knots that hedge_curve_new accepts. */
 void knots_draw(rng *r, knots *k);
+/* The same with a number of knots of one's own. */
+void knots_draw_n(rng *r, knots *k, size_t n);
 
 #endif

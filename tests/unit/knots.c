@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Random and wicked knots for the curve's properties. */
+ * Random and wicked knots: gaps down to the least, flat runs, cliffs, on the grid and off it. */
 #include "knots.h"
 
 #include <math.h>
 
-/* A little more than the least gap, so that rounding never makes it too small. */
-#define LEAST_GAP (HEDGE_KNOT_GAP_MIN * (1 + 1e-6))
+/* Knots on the grid are so many steps apart that rounding them leaves the least gap. */
+#define LEAST_GAP_ON_GRID (1075 * HEDGE_SCORE_STEP)
+/* Adding up gaps may end so far from where it should. */
+#define SLACK 1e-11
 
 typedef void (*weigh_fn)(rng *r, size_t n, double *gap, double *rise);
 
@@ -107,19 +109,47 @@ static double sum(const double *v, size_t n)
     return total;
 }
 
+/* Mostly all of [0, 1]; else a part of it, down to as narrow as the gaps allow. */
+static double draw_width(rng *r, double least)
+{
+    switch (rng_below(r, 6)) {
+    case 0:
+    case 1:
+        return least + (1 - SLACK - least) * rng_unit(r);
+    case 2:
+        return least;
+    default:
+        return 1 - SLACK;
+    }
+}
+
+static double draw_start(rng *r, double width)
+{
+    switch (rng_below(r, 3)) {
+    case 0:
+        return 0;
+    case 1:
+        return 1 - SLACK - width;
+    default:
+        return (1 - SLACK - width) * rng_unit(r);
+    }
+}
+
 static void lay_scores(rng *r, knots *k, const double *gap)
 {
     const size_t segments = k->n - 1;
-    const double least = (double)segments * LEAST_GAP;
-    const double width = rng_below(r, 3) == 0 ? least + (1 - least) * rng_unit(r) : 1;
-    const double total = sum(gap, segments);
-    double x = rng_below(r, 2) == 0 ? 0 : (1 - width) * rng_unit(r);
+    const bool grid = rng_below(r, 3) == 0;
+    const double least_gap = grid ? LEAST_GAP_ON_GRID : HEDGE_KNOT_GAP_MIN;
+    const double least = (double)segments * least_gap;
+    const double width = draw_width(r, least), total = sum(gap, segments);
+    double x = draw_start(r, width);
 
-    k->score[0] = x;
+    k->score[0] = grid ? on_grid(x) : x;
     for (size_t i = 0; i < segments; i++) {
-        x += LEAST_GAP + (total > 0 ? (width - least) * gap[i] / total : 0);
-        k->score[i + 1] = x < 1 ? x : 1;
+        x += least_gap + (total > 0 ? (width - least) * gap[i] / total : 0);
+        k->score[i + 1] = grid ? on_grid(x) : x;
     }
+    if (k->score[segments] > 1 - 4 * SLACK) k->score[segments] = 1;
 }
 
 static void lay_hedges(rng *r, knots *k, const double *rise)
@@ -141,10 +171,15 @@ static void lay_hedges(rng *r, knots *k, const double *rise)
 
 void knots_draw(rng *r, knots *k)
 {
+    knots_draw_n(r, k, draw_count(r));
+}
+
+void knots_draw_n(rng *r, knots *k, size_t n)
+{
     static double gap[HEDGE_KNOTS_MAX], rise[HEDGE_KNOTS_MAX];
     const kind *drawn = &kinds[rng_below(r, COUNT(kinds))];
 
-    k->n = draw_count(r);
+    k->n = n;
     k->kind = drawn->name;
     drawn->weigh(r, k->n - 1, gap, rise);
     lay_scores(r, k, gap);

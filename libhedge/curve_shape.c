@@ -76,21 +76,37 @@ static double node_from(const hedge_curve *curve, size_t i)
     return curve->x[0] + (double)curve->start[i] * HEDGE_SCORE_STEP;
 }
 
+/* Beside the knots: the difference of two areas from a knot would be as far
+ * off as the scores are far away. */
+static void add_outside(long_sum *s, double hedge, double from, double to)
+{
+    if (from < to) add(s, hedge * (to - from));
+}
+
+/* Both inside of the end knots. */
+static void add_inside(long_sum *s, const hedge_curve *curve, double low, double high)
+{
+    for (size_t i = 0; i < curve->knots; i++) {
+        const double a = fmax(low, node_from(curve, i));
+        const double b = fmin(high, node_from(curve, i + 1));
+
+        if (!(a < b)) continue;
+        add(s, area_from_knot(&curve->nodes[i], b - curve->x[i]));
+        add(s, -area_from_knot(&curve->nodes[i], a - curve->x[i]));
+    }
+}
+
 double hedge_curve_area(const hedge_curve *curve, double from, double to)
 {
     const double low = fmin(from, to), high = fmax(from, to);
     long_sum area = {0.0, 0.0};
 
     if (curve == NULL || !isfinite(from) || !isfinite(to)) return (double)NAN;
-    for (size_t i = 0; i < curve->knots; i++) {
-        const double a = fmax(low, node_from(curve, i));
-        const double b = fmin(high, node_from(curve, i + 1));
-
-        if (!(a < b)) continue;
-        add(&area, area_from_knot(&curve->nodes[i], b - curve->x[i]));
-        add(&area, -area_from_knot(&curve->nodes[i], a - curve->x[i]));
-    }
-    area.sum += area.lost;
+    const double first = curve->x[0], last = curve->x[curve->knots - 1];
+    add_outside(&area, curve->first_y, low, fmin(high, first));
+    add_inside(&area, curve, fmax(low, first), fmin(high, last));
+    add_outside(&area, curve->last_y, fmax(low, last), high);
+    if (isfinite(area.sum)) area.sum += area.lost; /* what overflowed stays infinite */
     return from <= to ? area.sum : -area.sum;
 }
 

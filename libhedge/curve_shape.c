@@ -113,10 +113,12 @@ double hedge_curve_area(const hedge_curve *curve, double from, double to)
 /* ---- sensitivity ------------------------------------------------------------ */
 
 /* The hedge is linear in the ends' hedges and slopes (the cubic Hermite basis,
- * u the share of the segment), and each slope follows up to three hedges. */
+ * u the share of the segment, v what is left of it), and each slope follows up
+ * to three hedges. A slope may follow a hedge a million times as fast, so that
+ * v must be exact close to the upper knot too: 1 - u is not. */
 static void sense_cubic(const hedge_curve *curve, size_t i, double e, double h, double *d_hedge)
 {
-    const double u = e / h, v = 1.0 - u;
+    const double u = e / h, v = (h - e) / h;
     const double by_slope[2] = {h * u * v * v, -h * u * u * v};
 
     d_hedge[i] = (1.0 + 2.0 * u) * v * v;

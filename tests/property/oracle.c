@@ -3,6 +3,7 @@
 #include "oracle.h"
 
 #include <gsl/gsl_interp.h>
+#include <math.h>
 #include <stdlib.h>
 
 struct oracle {
@@ -104,6 +105,16 @@ double oracle_eval(const oracle *o, double x)
     /* Hermite's basis. */
     return (double)(u * u * (1 + 2 * t) * y0 + t * t * (3 - 2 * t) * y1 +
                     h * t * u * (u * o->slope[i] - t * o->slope[i + 1]));
+}
+
+double oracle_slope(const oracle *o, double x)
+{
+    return o->gsl != NULL ? gsl_interp_eval_deriv(o->gsl, o->x, o->y, x, NULL) : NAN;
+}
+
+double oracle_area(const oracle *o, double from, double to)
+{
+    return o->gsl != NULL ? gsl_interp_eval_integ(o->gsl, o->x, o->y, from, to, NULL) : NAN;
 }
 
 void oracle_free(oracle *o)

@@ -3,6 +3,8 @@
 #include "decision.h"
 #include "struct_size.h"
 
+#include <math.h>
+
 /* Version 0.1's structs are the oldest there are. */
 #define OLDEST_IN sizeof(hedge_size_in)
 #define OLDEST_OUT sizeof(hedge_size_out)
@@ -66,6 +68,9 @@ static void decide_rows(const hedge_policy *policy, const hedge_size_in *in, siz
 
     request.asset = in->asset_all;
     request.flags = request_flags_of(in);
+    /* A flag may claim a number whose column is not there: it is NaN, which
+     * fails every gate, and not a score or depth of 0. */
+    request.override_score = quote.score = quote.previous_score = quote.depth1pct_usd = (double)NAN;
     quote.confidence = 1.0;
     quote.flags = quote_flags_of(in);
     for (size_t i = 0; i < n; i++) {

@@ -92,6 +92,34 @@ static dual slope_at(int32_t method, const knots *k, size_t i, size_t j)
                                         : steffen_inner(h0, h1, d0, d1);
 }
 
+static bool close_to(long double a, long double b)
+{
+    return fabsl(a - b) <= 0x1p-40L * (fabsl(a) + fabsl(b)) && (a != 0 || b != 0);
+}
+
+static bool kink_at(int32_t method, const knots *k, size_t i)
+{
+    const size_t last = k->n - 1, low = i > 0 ? i - 1 : 0, high = low + 1 < last ? low + 1 : low;
+    const long double d0 = secant(k, low, 0).v, d1 = secant(k, high, 0).v;
+    const long double h0 = width(k, low), h1 = width(k, high);
+    const long double p = (h1 * d0 + h0 * d1) / (h0 + h1), least = d0 < d1 ? d0 : d1;
+
+    if (method == HEDGE_METHOD_STEFFEN) return i > 0 && i < last && close_to(p, 2 * least);
+    if (i == 0 && last > 1)
+        return close_to((2 * width(k, 0) + width(k, 1)) * secant(k, 0, 0).v,
+                        width(k, 0) * secant(k, 1, 0).v);
+    if (i == last && last > 1)
+        return close_to((2 * width(k, last - 1) + width(k, last - 2)) * secant(k, last - 1, 0).v,
+                        width(k, last - 1) * secant(k, last - 2, 0).v);
+    return false;
+}
+
+bool dual_kink(int32_t method, const knots *k, size_t segment)
+{
+    return method != HEDGE_METHOD_LINEAR &&
+           (kink_at(method, k, segment) || kink_at(method, k, segment + 1));
+}
+
 /* ---- the curve --------------------------------------------------------------- */
 
 size_t dual_segment(const knots *k, double score)

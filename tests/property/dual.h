@@ -19,6 +19,10 @@ dual dual_curve(int32_t method, const knots *k, double score, size_t j);
 /* The segment of that score: the last one that begins at or before it. */
 size_t dual_segment(const knots *k, double score);
 
+/* True where a slope at the segment's ends is about to change its formula (Steffen's limit sets in,
+ * pchip's end slope reaches 0): there are two derivatives by a hedge then. */
+bool dual_kink(int32_t method, const knots *k, size_t segment);
+
 /* The largest of the segment's secant and the slopes at its ends. */
 long double dual_steepest(int32_t method, const knots *k, size_t segment);
 

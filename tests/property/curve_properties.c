@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The curve's promises on random and wicked knots: monotone to the last bit, bounded, exact at the
- * knots, one at a time as in batches, with the processor's fma as without, close to other
- * libraries, and with the inverse that the header defines.
+ * knots, one at a time as in batches, the same bits by every path that the processor has, close to
+ * other libraries, no step of the grid steeper than certifying allows, and with the inverse that
+ * the header defines.
  * Arguments: seed (default 1), curves (default 10000). Curve i of seed s is curve 0 of seed s + i.
  */
 #include "curve.h"
@@ -161,23 +162,67 @@ static void check_inverse(subject *s)
     }
 }
 
-/* With libm's fma and with the instruction: the same bits. */
+/* A grid's step rises by at most 3 of its segment's secants (Fritsch and Carlson) and 2^-51, or
+ * certifying would refuse a good curve. Each segment near both ends and its middle, and the
+ * narrowest ones whole. */
+static void check_steps(const subject *s, double from, uint32_t n, double most)
+{
+    static double x[2 * LONG_HALF + 1], y[2 * LONG_HALF + 1];
+
+    for (uint32_t i = 0; i <= n; i++)
+        x[i] = from + i * HEDGE_SCORE_STEP;
+    hedge_curve_eval_n(s->curve, x, y, n + 1);
+    for (uint32_t i = 0; i < n; i++)
+        if (!(y[i + 1] >= y[i] && y[i + 1] - y[i] <= most))
+            fail(s, "falls or jumps", x[i], y[i], y[i + 1]);
+}
+
+static void check_segment(const subject *s, size_t i)
+{
+    const double x0 = on_grid(s->k->score[i]), x1 = on_grid(s->k->score[i + 1]);
+    const double secant = (s->k->hedge[i + 1] - s->k->hedge[i]) / (x1 - x0);
+    const double most = 3.0 * secant * HEDGE_SCORE_STEP * (1.0 + 0x1p-40) + 0x1p-51;
+    const uint32_t steps = (uint32_t)((x1 - x0) / HEDGE_SCORE_STEP);
+
+    if (steps <= 2 * LONG_HALF) {
+        check_steps(s, x0, steps, most);
+        return;
+    }
+    check_steps(s, x0, HALF, most);
+    check_steps(s, x1 - HALF * HEDGE_SCORE_STEP, HALF, most);
+    check_steps(s, on_grid(x0 / 2 + x1 / 2) - HALF * HEDGE_SCORE_STEP, WINDOW - 1, most);
+}
+
+static void check_segments(subject *s)
+{
+    for (size_t i = 0; i < 24; i++)
+        check_segment(s, s->k->n <= 25 ? i % (s->k->n - 1) : rng_below(&s->r, s->k->n - 1));
+}
+
+/* By every path the portable one's bits, on a batch from anywhere, then on one from few segments.
+ */
 static void check_paths(subject *s)
 {
-    double x[256], fast[256], slow[256];
+    enum { N = 251 };
+    static const curve_path others[] = {CURVE_PATH_FMA, CURVE_PATH_AVX2, CURVE_PATH_AVX512};
+    double x[N], fast[N], slow[N];
 
-    if (!curve_set_path(s->curve, CURVE_PATH_FMA)) return;
-    for (size_t i = 0; i < COUNT(x); i++)
+    for (size_t i = 0; i < N; i++) {
         x[i] = i % 4 == 0 ? place_of(s->k, rng_below(&s->r, 2 * s->k->n - 1)) : rng_unit(&s->r);
-    hedge_curve_eval_n(s->curve, x, fast, COUNT(x));
-    curve_set_path(s->curve, CURVE_PATH_PORTABLE);
-    hedge_curve_eval_n(s->curve, x, slow, COUNT(x));
-    for (size_t i = 0; i < COUNT(x); i++) {
-        if (!same_bits(fast[i], slow[i])) fail(s, "paths differ", x[i], fast[i], slow[i]);
-        if (!same_bits(slow[i], hedge_curve_eval(s->curve, x[i])))
-            fail(s, "portable batch differs", x[i], slow[i], 0);
+        if (i > N / 2) x[i] = x[i - 8] + (double)rng_below(&s->r, 3) * HEDGE_SCORE_STEP;
+        if (rng_below(&s->r, 64) == 0) x[i] = rng_any(&s->r);
     }
-    curve_set_path(s->curve, CURVE_PATH_FMA);
+    curve_set_path(s->curve, CURVE_PATH_PORTABLE);
+    for (size_t i = 0; i < N; i++)
+        slow[i] = s->curve->eval(s->curve, x[i]);
+    for (size_t p = 0; p < COUNT(others); p++) {
+        if (!curve_set_path(s->curve, others[p])) continue;
+        hedge_curve_eval_n(s->curve, x, fast, N);
+        for (size_t i = 0; i < N; i++)
+            if (!same_bits(fast[i], slow[i]) ||
+                !same_bits(hedge_curve_eval(s->curve, x[i]), slow[i]))
+                fail(s, "paths differ", x[i], fast[i], slow[i]);
+    }
 }
 
 static void check_curve(uint64_t seed, const knots *k, int32_t method)
@@ -190,6 +235,7 @@ static void check_curve(uint64_t seed, const knots *k, int32_t method)
     check_knots(&s);
     check_paths(&s);
     check_places(&s);
+    check_segments(&s);
     check_inverse(&s);
     hedge_curve_free(s.curve);
     oracle_free(other);

@@ -325,16 +325,20 @@ Test(certify, finds_one_bad_score_among_all)
     }
 }
 
-Test(certify, lets_a_rise_of_three_secants_pass)
+/* Narrow steep segments make pchip's slopes all but three secants of the gentle one between. */
+Test(certify, lets_slopes_of_nearly_three_secants_pass)
 {
-    hedge_curve *c = liar(score[1] + 5001 * HEDGE_SCORE_STEP);
+    static const double x[] = {0, 1.1e-6, 0x1p-8, 0x1p-8 + 1.1e-6};
+    static const double y[] = {0, 0.5, 0.5625, 1};
+    hedge_curve *c = curve_of(HEDGE_METHOD_PCHIP, x, y, COUNT(x));
     hedge_certificate out = HEDGE_INIT(hedge_certificate);
+    const double secant = (y[2] - y[1]) / (x[2] - x[1]);
 
-    /* A pair that rises by two, and one that does not rise at all. */
-    lie = hedge_curve_eval(c, lie_at + HEDGE_SCORE_STEP);
-    c->eval_n = lying_n;
-    cr_assert_eq(hedge_curve_certify(c, stop_soon, NULL, &out), HEDGE_E_STOPPED, "fault %d",
-                 (int)out.fault);
+    cr_assert_not_null(c);
+    cr_assert_gt(hedge_curve_slope(c, x[1]), 2.99 * secant);
+    cr_assert_gt(hedge_curve_slope(c, x[2]), 2.99 * secant);
+    cr_assert_eq(hedge_curve_certify(c, stop_soon, NULL, &out), HEDGE_E_STOPPED,
+                 "fault %d at %a: %a %a", (int)out.fault, out.score[0], out.hedge[0], out.hedge[1]);
     hedge_curve_free(c);
 }
 

@@ -90,6 +90,27 @@ Test(curve_shape, has_the_mean_of_a_symmetric_curve_in_its_middle)
     }
 }
 
+/* Simpson's rule is exact for a cubic: three hedges of a piece give its area. */
+Test(curve_shape, has_the_area_that_simpsons_rule_gives_each_piece)
+{
+    for (size_t m = 0; m < COUNT(methods); m++) {
+        hedge_curve *c = rising(methods[m]);
+
+        for (size_t i = 0; i < hedge_curve_piece_count(c); i++) {
+            hedge_piece p = HEDGE_INIT(hedge_piece);
+
+            cr_assert_eq(hedge_curve_piece(c, i, &p), HEDGE_OK);
+
+            const double middle = (p.from + p.to) / 2;
+            const double sum = hedge_curve_eval(c, p.from) + 4 * hedge_curve_eval(c, middle) +
+                               hedge_curve_eval(c, p.to);
+
+            has_area(c, p.from, p.to, (p.to - p.from) / 6 * sum);
+        }
+        hedge_curve_free(c);
+    }
+}
+
 Test(curve_shape, has_no_area_between_ends_that_are_not_finite)
 {
     static const double bad[] = {NAN, -NAN, INFINITY, -INFINITY};
@@ -225,7 +246,9 @@ static void follows_one_knot(const hedge_curve *c, double x, size_t knot)
     double d[16];
     const size_t n = hedge_curve_knot_count(c);
 
+    d[n] = 7;
     cr_assert_eq(hedge_curve_sensitivity(c, x, d, n), HEDGE_OK);
+    cr_assert_eq(d[n], 7, "f(%g): wrote behind the last", x);
     for (size_t j = 0; j < n; j++)
         cr_assert_eq(d[j], j == knot ? 1 : 0, "f(%g) by knot %zu: %g", x, j, d[j]);
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 COMPILER = "aarch64-linux-gnu-gcc"
 ROOT = "/usr/aarch64-linux-gnu" # where Debian's cross libc lies
 PACKAGES = {"libyaml-dev": "libyaml", "libmd-dev": "libmd", "libgsl-dev": "libgsl"}
+TESTS = Path(__file__).resolve().parent.parent
 UNIT = ["unit/support.c", "unit/scene.c"]
 # Name, sources, libraries, arguments: kept to seconds under qemu.
 PROGRAMS = [
@@ -19,6 +20,7 @@ PROGRAMS = [
     ("market_threads", ["unit/market_threads.c", *UNIT], [], ["5000", "2"]),
     ("curve_properties", ["property/curve_properties.c", "property/knots.c", "property/oracle.c",
                           *UNIT], ["-lgsl", "-lgslcblas"], ["1", "300"]),
+    ("old_callers", ["abi/old_callers.c", "abi/old_calls.c"], [], [TESTS / "abi/abi.txt"]),
 ]
 
 

@@ -24,6 +24,8 @@ from pathlib import Path
 import aarch64
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "abi"))
+import abi # noqa: E402
 SOURCE = HERE.parent.parent
 EXPECTED = HERE / "expected.txt"
 PROGRAM = ["corpus.c", "inputs.c", "policies.c"]
@@ -228,6 +230,17 @@ def case_aarch64_programs(build, table):
         call([*cross.run([library], out), *arguments])
         table.rows += 1
         table.note(f"{name} on AArch64", "passed")
+    check_layouts(table, cross)
+
+
+def check_layouts(table, cross):
+    """Sizes, offsets and numbers are those of abi.txt on AArch64 too."""
+    abi.CC, abi.EMULATOR = aarch64.COMPILER, cross.run([], "")[:-1]
+    facts = abi.measure(abi.Header(SOURCE / "include/hedge/hedge.h"))
+    on_file = abi.read(HERE.parent / "abi/abi.txt")
+    differ = [fact for fact in facts if on_file.get(fact) != facts[fact]]
+    table.fine = table.fine and not differ
+    table.note(f"{len(facts)} facts of abi.txt on AArch64", ", ".join(differ) or "the same")
 
 
 def case_alarm(build, table):

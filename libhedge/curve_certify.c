@@ -5,6 +5,7 @@
  * the last knot. Within a range the hedge may rise only so much from one grid
  * point to the next. */
 #include "curve.h"
+#include "struct_size.h"
 
 #include <math.h>
 
@@ -208,15 +209,18 @@ static int32_t try_all(sweep *s)
 int32_t hedge_curve_certify(const hedge_curve *curve, hedge_progress *progress, void *context,
                             hedge_certificate *out)
 {
+    hedge_certificate certificate = HEDGE_INIT(hedge_certificate);
     sweep s;
+    int32_t code;
 
     if (curve == NULL || out == NULL) return HEDGE_E_ARG;
-    if (out->struct_size < sizeof(*out)) return HEDGE_E_STRUCT_SIZE;
-    *out = (hedge_certificate){.struct_size = out->struct_size};
+    if (!struct_size_room(out->struct_size, OLDEST_CERTIFICATE)) return HEDGE_E_STRUCT_SIZE;
     s.curve = curve;
     s.progress = progress;
     s.context = context;
-    s.out = out;
+    s.out = &certificate;
     s.reported = 0;
-    return try_all(&s);
+    code = try_all(&s);
+    struct_size_answer(out, &certificate, sizeof(certificate));
+    return code;
 }

@@ -3,6 +3,7 @@
  * and sensitivities, and the pieces it is made of. */
 #include "curve.h"
 #include "curve_slopes.h"
+#include "struct_size.h"
 
 #include <math.h>
 
@@ -164,17 +165,18 @@ int32_t hedge_curve_piece(const hedge_curve *curve, size_t i, hedge_piece *out)
 {
     const size_t knot = (i + 1) / 2, left = i & 1; /* odd pieces lie left of their knot */
     const curve_side *side;
+    hedge_piece piece;
 
     if (curve == NULL || out == NULL || i >= hedge_curve_piece_count(curve)) return HEDGE_E_ARG;
-    if (out->struct_size < sizeof(*out)) return HEDGE_E_STRUCT_SIZE;
+    if (!struct_size_room(out->struct_size, OLDEST_PIECE)) return HEDGE_E_STRUCT_SIZE;
     side = &curve->nodes[knot].side[left];
-    *out = (hedge_piece){.struct_size = out->struct_size,
-                         .from = left ? node_from(curve, knot) : curve->x[knot],
-                         .to = left ? curve->x[knot] : node_from(curve, knot + 1),
-                         .knot = curve->x[knot],
-                         .hedge = curve->nodes[knot].y,
-                         .b = side->b,
-                         .c = side->c,
-                         .d = side->d};
+    piece = (hedge_piece){.from = left ? node_from(curve, knot) : curve->x[knot],
+                          .to = left ? curve->x[knot] : node_from(curve, knot + 1),
+                          .knot = curve->x[knot],
+                          .hedge = curve->nodes[knot].y,
+                          .b = side->b,
+                          .c = side->c,
+                          .d = side->d};
+    struct_size_answer(out, &piece, sizeof(piece));
     return HEDGE_OK;
 }

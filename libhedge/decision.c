@@ -251,21 +251,34 @@ int32_t decision_make(const hedge_policy *policy, const hedge_request *request,
     return code;
 }
 
-int32_t hedge_size(const hedge_policy *policy, const hedge_request *request,
-                   const hedge_quote *quote, int64_t now_ns, hedge_decision *out)
+/* A caller of another age: its structs are taken in by copies. */
+static __attribute__((noinline)) int32_t size_across_ages(const hedge_policy *policy,
+                                                          const hedge_request *request,
+                                                          const hedge_quote *quote, int64_t now_ns,
+                                                          hedge_decision *out)
 {
+    hedge_decision d = HEDGE_INIT(hedge_decision);
     hedge_request r;
     hedge_quote q;
+    int32_t code;
 
-    if (policy == NULL || request == NULL || quote == NULL || out == NULL) return HEDGE_E_ARG;
-    if (out->struct_size < sizeof(*out)) return HEDGE_E_STRUCT_SIZE;
-    if (request->struct_size == sizeof(*request) && quote->struct_size == sizeof(*quote))
-        return decision_make(policy, request, quote, now_ns, out);
-    /* A caller of another age: version 0.1's structs are the oldest there are. */
-    if (!struct_size_ok(request, sizeof(r), sizeof(r)) ||
-        !struct_size_ok(quote, sizeof(q), sizeof(q)))
+    if (!struct_size_room(out->struct_size, OLDEST_DECISION) ||
+        !struct_size_ok(request, OLDEST_REQUEST, sizeof(r)) ||
+        !struct_size_ok(quote, OLDEST_QUOTE, sizeof(q)))
         return HEDGE_E_STRUCT_SIZE;
     struct_size_copy(&r, request, sizeof(r));
     struct_size_copy(&q, quote, sizeof(q));
-    return decision_make(policy, &r, &q, now_ns, out);
+    code = decision_make(policy, &r, &q, now_ns, &d);
+    if (code != HEDGE_E_ARG) struct_size_answer(out, &d, sizeof(d));
+    return code;
+}
+
+int32_t hedge_size(const hedge_policy *policy, const hedge_request *request,
+                   const hedge_quote *quote, int64_t now_ns, hedge_decision *out)
+{
+    if (policy == NULL || request == NULL || quote == NULL || out == NULL) return HEDGE_E_ARG;
+    if (request->struct_size == sizeof(*request) && quote->struct_size == sizeof(*quote) &&
+        out->struct_size == sizeof(*out))
+        return decision_make(policy, request, quote, now_ns, out);
+    return size_across_ages(policy, request, quote, now_ns, out);
 }

@@ -5,10 +5,6 @@
 
 #include <math.h>
 
-/* Version 0.1's structs are the oldest there are. */
-#define OLDEST_IN sizeof(hedge_size_in)
-#define OLDEST_OUT sizeof(hedge_size_out)
-
 /* What holds for every row: flags that follow from which columns are there. */
 static uint32_t request_flags_of(const hedge_size_in *in)
 {
@@ -93,8 +89,8 @@ int32_t hedge_size_n(const hedge_policy *policy, const hedge_size_in *in, size_t
     hedge_size_out columns_out;
 
     if (policy == NULL || in == NULL || out == NULL) return HEDGE_E_ARG;
-    if (!struct_size_ok(in, OLDEST_IN, sizeof(columns_in)) ||
-        !struct_size_ok(out, OLDEST_OUT, sizeof(columns_out)))
+    if (!struct_size_ok(in, OLDEST_SIZE_IN, sizeof(columns_in)) ||
+        !struct_size_ok(out, OLDEST_SIZE_OUT, sizeof(columns_out)))
         return HEDGE_E_STRUCT_SIZE;
     struct_size_copy(&columns_in, in, sizeof(columns_in));
     struct_size_copy(&columns_out, out, sizeof(columns_out));

@@ -2,6 +2,8 @@
  * error: fills the caller's hedge_error. */
 #include "error.h"
 
+#include "struct_size.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,16 +19,18 @@ static void copy_end(char *out, size_t capacity, const char *text)
 
 int32_t error_set(hedge_error *error, int32_t code, error_place place, const char *format, ...)
 {
+    hedge_error e = HEDGE_INIT(hedge_error);
     va_list arguments;
 
-    if (error == NULL || error->struct_size < sizeof(*error)) return code;
-    error->code = code;
-    error->line = place.line;
-    error->index = place.index;
-    copy_end(error->file, sizeof(error->file), place.file != NULL ? place.file : "");
-    snprintf(error->field, sizeof(error->field), "%s", place.field != NULL ? place.field : "");
+    if (error == NULL || !struct_size_room(error->struct_size, OLDEST_ERROR)) return code;
+    e.code = code;
+    e.line = place.line;
+    e.index = place.index;
+    copy_end(e.file, sizeof(e.file), place.file != NULL ? place.file : "");
+    snprintf(e.field, sizeof(e.field), "%s", place.field != NULL ? place.field : "");
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof(error->message), format, arguments);
+    vsnprintf(e.message, sizeof(e.message), format, arguments);
     va_end(arguments);
+    struct_size_answer(error, &e, sizeof(e));
     return code;
 }

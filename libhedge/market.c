@@ -9,6 +9,7 @@
 #include <hedge/hedge.h>
 
 #include "policy.h"
+#include "struct_size.h"
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -176,15 +177,14 @@ int32_t hedge_market_read(const hedge_market *market, int32_t i, hedge_quote *ou
 {
     slot *s = slot_at(market, i);
     unsigned counter;
-    uint32_t size;
+    hedge_quote q;
 
     if (s == NULL || out == NULL) return HEDGE_E_ARG;
-    size = out->struct_size;
-    if (size < sizeof(*out)) return HEDGE_E_STRUCT_SIZE;
+    if (!struct_size_room(out->struct_size, OLDEST_QUOTE)) return HEDGE_E_STRUCT_SIZE;
     counter = atomic_load(&s->counter);
     atomic_fetch_add(&s->readers[counter], 1);
-    *out = s->copy[atomic_load(&s->active)];
+    q = s->copy[atomic_load(&s->active)];
     atomic_fetch_sub_explicit(&s->readers[counter], 1, memory_order_release);
-    out->struct_size = size;
+    struct_size_answer(out, &q, sizeof(q));
     return HEDGE_OK;
 }

@@ -6,6 +6,7 @@
 #include "limits.h"
 #include "liquidity.h"
 #include "policy_text.h"
+#include "struct_size.h"
 
 #include <sys/types.h>
 
@@ -183,13 +184,10 @@ const hedge_curve *hedge_policy_curve(const hedge_policy *policy, int32_t asset)
 int32_t hedge_policy_rules(const hedge_policy *policy, int32_t asset, hedge_rules *out)
 {
     const policy_asset *found = asset_at(policy, asset);
-    uint32_t size;
 
     if (found == NULL || out == NULL) return HEDGE_E_ARG;
-    size = out->struct_size;
-    if (size < sizeof(*out)) return HEDGE_E_STRUCT_SIZE;
-    *out = found->rules;
-    out->struct_size = size;
+    if (!struct_size_room(out->struct_size, OLDEST_RULES)) return HEDGE_E_STRUCT_SIZE;
+    struct_size_answer(out, &found->rules, sizeof(found->rules));
     return HEDGE_OK;
 }
 

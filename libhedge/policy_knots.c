@@ -2,6 +2,8 @@
  * policy_knots: reads the curve of a policy and its knots. */
 #include "policy_knots.h"
 
+#include "struct_size.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +85,7 @@ static int32_t build(policy_reader *r, const knots *k, const yaml_node *node, co
         if (detail.index >= 0 && k->line != NULL) place.line = k->line[detail.index];
         code = policy_fail(r, code, &place, at, detail.index >= 0 ? strchr(detail.field, '[') : "",
                            "%s", detail.message);
-        if (r->error != NULL && r->error->struct_size >= sizeof(*r->error))
+        if (r->error != NULL && struct_size_room(r->error->struct_size, OLDEST_ERROR))
             r->error->index = detail.index;
         return code;
     }

@@ -187,8 +187,6 @@ static int32_t check_overrides(const hedge_policy_overrides *o, hedge_error *err
     const error_place nowhere = {.index = -1};
 
     if (o == NULL) return HEDGE_OK;
-    if (!struct_size_ok(o, sizeof(*o), sizeof(*o)))
-        return error_set(error, HEDGE_E_STRUCT_SIZE, nowhere, "overrides: struct_size");
     if (o->set & ~(HEDGE_SET_KNOTS | HEDGE_SET_MAX_HEDGE_PCT | HEDGE_SET_STALE_SCORE))
         return error_set(error, HEDGE_E_ARG, nowhere, "overrides: unknown bits in set");
     if ((o->set & HEDGE_SET_KNOTS) && o->knots_path == NULL)
@@ -255,7 +253,8 @@ static int32_t read_in_c_locale(policy_reader *r, const char *text, size_t n, he
 int32_t hedge_policy_load_with(const char *path, const hedge_policy_overrides *overrides,
                                hedge_error *error, hedge_policy **out)
 {
-    policy_reader r = {.file = path, .overrides = overrides, .error = error};
+    policy_reader r = {.file = path, .error = error};
+    hedge_policy_overrides o;
     char *text, *folder, *slash;
     size_t n;
     int32_t code;
@@ -263,7 +262,14 @@ int32_t hedge_policy_load_with(const char *path, const hedge_policy_overrides *o
     if (out != NULL) *out = NULL;
     if (path == NULL || out == NULL)
         return error_set(error, HEDGE_E_ARG, (error_place){.index = -1}, "path or out is null");
-    code = check_overrides(overrides, error);
+    if (overrides != NULL) {
+        if (!struct_size_ok(overrides, OLDEST_OVERRIDES, sizeof(o)))
+            return error_set(error, HEDGE_E_STRUCT_SIZE, (error_place){.index = -1},
+                             "overrides: struct_size");
+        struct_size_copy(&o, overrides, sizeof(o));
+        r.overrides = &o;
+    }
+    code = check_overrides(r.overrides, error);
     if (code != HEDGE_OK) return code;
     code = policy_read_file(path, error, &text, &n);
     if (code != HEDGE_OK) return code;

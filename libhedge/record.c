@@ -211,7 +211,7 @@ int32_t hedge_record_encode(const hedge_record *record, uint8_t *bytes, size_t c
 
     if (record == NULL || bytes == NULL || n == NULL) return HEDGE_E_ARG;
     *n = 0;
-    if (!struct_size_ok(record, sizeof(*record), sizeof(*record))) return HEDGE_E_STRUCT_SIZE;
+    if (!struct_size_ok(record, OLDEST_RECORD, sizeof(*record))) return HEDGE_E_STRUCT_SIZE;
     struct_size_copy(&copy, record, sizeof(copy));
     code_record(&c, &copy);
     if (c.code == HEDGE_OK) *n = c.n;
@@ -221,17 +221,15 @@ int32_t hedge_record_encode(const hedge_record *record, uint8_t *bytes, size_t c
 int32_t hedge_record_decode(const uint8_t *bytes, size_t n, hedge_record *out)
 {
     codec c = {.in = bytes, .capacity = n};
-    uint32_t size;
+    hedge_record record = HEDGE_INIT(hedge_record);
 
     if (bytes == NULL || out == NULL) return HEDGE_E_ARG;
-    size = out->struct_size;
-    if (size < sizeof(*out)) return HEDGE_E_STRUCT_SIZE;
-    memset(out, 0, sizeof(*out));
-    out->struct_size = size;
-    out->request.struct_size = (uint32_t)sizeof(out->request);
-    out->quote.struct_size = (uint32_t)sizeof(out->quote);
-    out->decision.struct_size = (uint32_t)sizeof(out->decision);
-    code_record(&c, out);
+    if (!struct_size_room(out->struct_size, OLDEST_RECORD)) return HEDGE_E_STRUCT_SIZE;
+    record.request.struct_size = (uint32_t)sizeof(record.request);
+    record.quote.struct_size = (uint32_t)sizeof(record.quote);
+    record.decision.struct_size = (uint32_t)sizeof(record.decision);
+    code_record(&c, &record);
+    struct_size_answer(out, &record, sizeof(record));
     if (c.code == HEDGE_OK && c.n != n) c.code = HEDGE_E_RECORD;
     return c.code;
 }

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define LARGEST 4096u /* no struct of ours will be larger: this size is garbage */
-
 static uint32_t size_of(const void *theirs)
 {
     uint32_t size;
@@ -19,7 +17,7 @@ bool struct_size_ok(const void *theirs, size_t oldest, size_t ours)
     const unsigned char *bytes = theirs;
     const uint32_t size = size_of(theirs);
 
-    if (size < oldest || size > LARGEST) return false;
+    if (!struct_size_room(size, oldest)) return false;
     for (size_t i = ours; i < size; i++)
         if (bytes[i] != 0) return false;
     return true;
@@ -31,4 +29,12 @@ void struct_size_copy(void *to, const void *theirs, size_t ours)
 
     memset(to, 0, ours);
     memcpy(to, theirs, size < ours ? size : ours);
+}
+
+void struct_size_answer(void *theirs, const void *answer, size_t ours)
+{
+    const uint32_t size = size_of(theirs);
+
+    memcpy(theirs, answer, size < ours ? size : ours);
+    memcpy(theirs, &size, sizeof(size));
 }

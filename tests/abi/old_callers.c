@@ -184,7 +184,6 @@ static void try_call(void)
     try_refused(3, sizeof(uint32_t));
     try_refused((uint32_t)oldest - 1, sizeof(uint32_t));
     trying = "garbage";
-    if (now->out) return;
     try_refused(1u << 20, sizeof(uint32_t));
     try_refused(UINT32_MAX, sizeof(uint32_t));
 }

@@ -84,7 +84,7 @@ static int32_t error_code(const void *error, int32_t code)
 
     memcpy(head, error, sizeof(head[0]));
     if (head[0] < sizeof(hedge_error) && head[0] % 8 != 0) return HEDGE_E_STRUCT_SIZE;
-    if (head[0] < sizeof(head)) return HEDGE_E_STRUCT_SIZE;
+    if (head[0] < sizeof(head) || head[0] > 4096) return HEDGE_E_STRUCT_SIZE;
     memcpy(head, error, sizeof(head));
     return head[1] == 0x5a5a5a5a ? HEDGE_E_STRUCT_SIZE : code;
 }

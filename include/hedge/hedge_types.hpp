@@ -174,8 +174,9 @@ struct decision : sized<hedge_decision> {
     /* Whether a breaker, HEDGE_TRIP_…, tripped, whatever its action was. */
     [[nodiscard]] constexpr bool tripped(std::int32_t trip) const noexcept
     {
-        const std::int32_t bit = HEDGE_TRIP_HALTED - trip;
-        return bit >= 0 && bit < HEDGE_BREAKER_COUNT && ((flags >> bit) & 1U) != 0;
+        constexpr std::int32_t last = HEDGE_TRIP_HALTED - HEDGE_BREAKER_COUNT + 1;
+        return trip <= HEDGE_TRIP_HALTED && trip >= last &&
+               ((flags >> (HEDGE_TRIP_HALTED - trip)) & 1U) != 0;
     }
 };
 

@@ -13,7 +13,7 @@ try() { # compiler, source, flags...
     compiler=$1 source=$2
     shift 2
     # A class, function or macro that a header forgot to include shows here.
-    "$compiler" -std="$standard" $warnings "$@" -I"$include" -c "$source" -o "${source%.*}.o"
+    "$compiler" -std="$standard" $warnings -I"$include" "$source" "$@"
 }
 
 cat >"$work/alone.c" <<'SOURCE'
@@ -32,19 +32,22 @@ done
 
 check_c() { # compiler, suffix
     try "$1" "$work/alone.$2" -Wno-address -Wno-pointer-bool-conversion \
-        -Wno-missing-field-initializers
+        -Wno-missing-field-initializers -fsyntax-only
 }
 
 check_cpp() { # compiler
     check_c "$1" cpp
     for header in "$include"/hedge/*.hpp; do
         name=$(basename "$header" .hpp)
-        try "$1" "$work/$name.cpp" -fno-exceptions -fno-rtti -Weffc++ -Wold-style-cast
-        try "$1" "$work/$name.cpp" -Weffc++ -Wold-style-cast -Wsign-conversion
+        try "$1" "$work/$name.cpp" -fno-exceptions -fno-rtti -Weffc++ -Wold-style-cast -fsyntax-only
+        try "$1" "$work/$name.cpp" -Weffc++ -Wold-style-cast -Wsign-conversion \
+            -fsyntax-only
     done
     # Whatever a header defines is inline: two that include it still link.
     cp "$work/hedge.cpp" "$work/again.cpp"
-    try "$1" "$work/again.cpp"
+    for name in hedge again; do
+        try "$1" "$work/$name.cpp" -c -o "$work/$name.o"
+    done
     "$1" -r -nostdlib "$work/hedge.o" "$work/again.o" -o "$work/both.o"
 }
 

@@ -308,6 +308,7 @@ static void a_decision_is_not_ok_before_it_is_made()
     d.flags = HEDGE_FLAG(HEDGE_TRIP_STALE_SCORE) | HEDGE_MARK_CAPPED;
     CHECK(d.tripped(HEDGE_TRIP_STALE_SCORE) && !d.tripped(HEDGE_TRIP_HALTED));
     CHECK(!d.tripped(HEDGE_OK) && !d.tripped(-131) && !d.tripped(INT32_MAX));
+    CHECK(!d.tripped(INT32_MIN));
 }
 
 /* ---- the run ------------------------------------------------------------------------ */

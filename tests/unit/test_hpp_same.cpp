@@ -19,9 +19,10 @@ static const std::int64_t now = INT64_C(1700000000000000000);
 
 /* ---- what must be noexcept -------------------------------------------------- */
 
-static const curve *const c = nullptr;
-static const policy *const p = nullptr;
-static market *const m = nullptr;
+/* Never defined: nothing here is evaluated. */
+extern const curve *const c;
+extern const policy *const p;
+extern market *const m;
 using out_t = hedge::view<double>;
 using in_t = hedge::view<const double>;
 
@@ -249,6 +250,8 @@ static void settings_set_the_flags()
     CHECK(some_policy().size(r, q, 0).tripped(HEDGE_TRIP_HALTED));
     q.set_halted(false);
     CHECK(q.flags == HEDGE_QUOTE_PREVIOUS);
+    q.struct_size = 3;
+    CHECK(some_policy().size(r, q, 0).status == HEDGE_E_STRUCT_SIZE);
 }
 
 static void columns_are_the_same()

@@ -15,6 +15,10 @@ nm "$lib/libhedge.a" | awk '{ print $NF }' >"$work/all"
 for name in $(sed -n 's/^TAKEN(\([a-z_]*\)).*/\1/p' "$(dirname "$0")/own_names.c"); do
     grep -qx "$name" "$work/all" || fail "the library has no $name of its own any more"
 done
-"$cc" -std=c11 -Wall -Wextra -Werror $(pkg-config --cflags hedge) \
-    "$(dirname "$0")/own_names.c" $(pkg-config --libs hedge-static) -o "$work/own_names"
-"$work/own_names" "$policy"
+build() { # flags...
+    "$cc" -std=c11 -Wall -Wextra -Werror $(pkg-config --cflags hedge) \
+        "$(dirname "$0")/own_names.c" "$@" -o "$work/own_names"
+    "$work/own_names" "$policy"
+}
+build $(pkg-config --libs hedge-static)
+build -static $(pkg-config --static --libs hedge)

@@ -40,6 +40,26 @@ int curve_find(void)
 /* Data too. */
 int limits_table = 7;
 
+static int32_t stop_when_begun(void *context, double done)
+{
+    (void)context;
+    return done > 0;
+}
+
+/* What is chosen by processor when the program starts, ifunc and target_clones,
+ * is chosen in a static program too. */
+static int curves_work(const hedge_policy *policy)
+{
+    const hedge_curve *curve = hedge_policy_curve(policy, 0);
+    hedge_certificate out = HEDGE_INIT(hedge_certificate);
+    double score = 0.4, hedge = 0;
+
+    hedge_curve_eval_n(curve, &score, &hedge, 1);
+    return hedge > 0.25 && hedge < 0.75 && hedge_curve_eval(curve, score) == hedge &&
+           hedge_curve_certify(curve, stop_when_begun, NULL, &out) == HEDGE_E_STOPPED &&
+           out.tried > 0 && out.fault == HEDGE_CERTIFY_FINE;
+}
+
 static int library_works(const char *path)
 {
     static const char bad[] = "curve: {knots: [[0, 0], [1, 2]]}\n";
@@ -49,14 +69,17 @@ static int library_works(const char *path)
     hedge_decision decision = HEDGE_INIT(hedge_decision);
     hedge_policy *policy;
     int32_t code;
+    int fine;
 
     code = hedge_policy_parse(bad, strlen(bad), &error, &policy);
     if (code != HEDGE_E_POLICY || strcmp(error.field, "curve.knots[1]") != 0) return 0;
     if (hedge_policy_load(path, &error, &policy) != HEDGE_OK) return 0;
     request.amount_usd = 1000;
     code = hedge_size(policy, &request, &quote, 0, &decision);
+    fine = curves_work(policy);
     hedge_policy_free(policy);
-    return code == HEDGE_TRIP_NO_QUOTE && (decision.flags & HEDGE_FLAG(HEDGE_TRIP_NO_QUOTE)) != 0;
+    return fine && code == HEDGE_TRIP_NO_QUOTE &&
+           (decision.flags & HEDGE_FLAG(HEDGE_TRIP_NO_QUOTE)) != 0;
 }
 
 int main(int argc, char **argv)

@@ -21,6 +21,20 @@ typedef enum curve_path {
 #define CURVE_X86_PATHS 1
 #endif
 
+/* True under the thread sanitizer. It calls itself from the functions with which
+ * the loader chooses others, and they run before there is a sanitizer. */
+#if defined(__SANITIZE_THREAD__)
+#define CURVE_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CURVE_THREAD_SANITIZER 1
+#endif
+#endif
+
+#if defined(CURVE_X86_PATHS) && defined(__GLIBC__) && !defined(CURVE_THREAD_SANITIZER)
+#define CURVE_LOADER_CHOOSES 1
+#endif
+
 /* The curve on one side of a knot: y + e (b + e (c + e d)). */
 typedef struct curve_side {
     double b, c, d;

@@ -15,17 +15,8 @@
 #define ALONE_NEAR 4u    /* and as many on either side of where the pieces meet */
 #define REPORT_EVERY (1u << 23)
 
-/* The plain loops over a chunk run on whatever width the processor has. Not
- * under the thread sanitizer: it calls itself from the function that chooses,
- * which the loader runs before there is a sanitizer. */
-#if defined(__SANITIZE_THREAD__)
-#define THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define THREAD_SANITIZER 1
-#endif
-#endif
-#if defined(CURVE_X86_PATHS) && defined(__GLIBC__) && !defined(THREAD_SANITIZER)
+/* The plain loops over a chunk run on whatever width the processor has. */
+#ifdef CURVE_LOADER_CHOOSES
 #define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define WIDE

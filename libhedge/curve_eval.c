@@ -102,7 +102,7 @@ bool curve_set_path(hedge_curve *curve, curve_path path)
 
 /* ---- the public calls --------------------------------------------------- */
 
-#if defined(CURVE_X86_PATHS) && defined(__GLIBC__)
+#ifdef CURVE_LOADER_CHOOSES
 /* Chosen by the loader, once: the call then costs no more than any other. */
 TARGET_FMA static double checked_fma(const hedge_curve *curve, double score)
 {
@@ -117,7 +117,7 @@ static double checked_portable(const hedge_curve *curve, double score)
 typedef double eval_function(const hedge_curve *, double);
 
 /* Runs while the loader works: nothing but this processor may be looked at. */
-__attribute__((used, no_sanitize("address", "thread", "undefined"),
+__attribute__((used, no_sanitize("address", "undefined"),
                no_profile_instrument_function)) static eval_function *
 choose_eval(void)
 {

@@ -69,13 +69,15 @@ static int32_t try_knots(const hedge_curve *curve, hedge_certificate *out)
     return HEDGE_OK;
 }
 
+/* Through the public call, and through the curve's own path, which decisions take. */
 static int32_t try_alone(sweep *s, uint32_t i)
 {
-    const double alone = hedge_curve_eval(s->curve, s->score[i]);
+    const double open = hedge_curve_eval(s->curve, s->score[i]);
+    const double own = s->curve->eval(s->curve, s->score[i]);
 
-    if (same_bits(alone, s->hedge[i])) return HEDGE_OK;
+    if (same_bits(open, s->hedge[i]) && same_bits(own, s->hedge[i])) return HEDGE_OK;
     return found(s->out, HEDGE_CERTIFY_PATHS, (double[2]){s->score[i], s->score[i]},
-                 (double[2]){alone, s->hedge[i]});
+                 (double[2]){same_bits(open, s->hedge[i]) ? own : open, s->hedge[i]});
 }
 
 /* Of n + 1 scores; the ends of a range are where pieces meet. */

@@ -219,22 +219,35 @@ Test(certify, finds_a_knot_that_is_met_in_a_batch_alone_or_one_by_one_alone)
 
 /* ---- paths ------------------------------------------------------------------------- */
 
+static double hedge_at(double x)
+{
+    hedge_curve *c = early(HEDGE_METHOD_LINEAR);
+    const double f = hedge_curve_eval(c, x);
+
+    hedge_curve_free(c);
+    return f;
+}
+
 /* Around each place where pieces meet every score is tried one by one. */
-Test(certify, finds_a_batch_that_differs_by_a_bit_from_one_by_one)
+Test(certify, finds_a_batch_and_one_by_one_that_differ_by_a_bit)
 {
     const double places[] = {score[0] + HEDGE_SCORE_STEP, score[1] - HEDGE_SCORE_STEP,
                              score[1] + 4 * HEDGE_SCORE_STEP, score[2] - 4 * HEDGE_SCORE_STEP,
                              score[2] + 256 * HEDGE_SCORE_STEP};
 
-    for (size_t i = 0; i < COUNT(places); i++) {
-        hedge_curve *c = liar(places[i]);
+    for (size_t i = 0; i < COUNT(places) * 2; i++) {
+        const double x = places[i / 2], right = hedge_at(x);
+        hedge_curve *c = liar(x);
         hedge_certificate out;
 
-        c->eval_n = lying_n;
-        out = faulty(c, HEDGE_CERTIFY_PATHS, "a batch");
-        lies_at(&out, places[i], places[i]);
-        cr_assert(same_bits(out.hedge[0], hedge_curve_eval(c, places[i])));
-        cr_assert(same_bits(out.hedge[1], flip(out.hedge[0])));
+        if (i % 2 == 0)
+            c->eval_n = lying_n;
+        else
+            c->eval = lying; /* the path that decisions take */
+        out = faulty(c, HEDGE_CERTIFY_PATHS, i % 2 == 0 ? "a batch" : "one by one");
+        lies_at(&out, x, x);
+        cr_assert(same_bits(out.hedge[i % 2 == 0], flip(right)));
+        cr_assert(same_bits(out.hedge[i % 2], right));
         hedge_curve_free(c);
     }
 }

@@ -178,7 +178,8 @@ HEDGE_API void hedge_curve_eval_n(const hedge_curve *curve, const double *score,
 
 /* d hedge / d score at a score: 0 outside the knots; at a knot the common
  * slope of both sides (linear: the right-hand one). NaN gives NaN. Within
- * 2^-46 of the largest of the segment's secant and the slopes at its ends. */
+ * 2^-46 of the largest of the segment's secant and the slopes at its ends; 0
+ * where a segment rises by less than 2^-900, which is a step at its middle. */
 HEDGE_API double hedge_curve_slope(const hedge_curve *curve, double score);
 
 /* The least score in [0, 1] on the score grid whose hedge is >= hedge; NaN if
@@ -197,17 +198,19 @@ HEDGE_API double hedge_curve_area(const hedge_curve *curve, double from, double 
  * d f(score) / d hedge[i], for i < n, n the number of knots. Fitting knots to
  * data needs it (it is a row of the Jacobian). At most four are not 0, the
  * knots next to the score; moving all knots together moves the curve as much,
- * so they add up to 1. Where the method has a kink, beside a flat segment, it
- * is the derivative towards knots that still rise (between two flat ones the
- * slope stays 0). Within 2^-46 of the largest of them.
+ * so they add up to 1. Where the method has a kink it is the derivative of one
+ * side: beside a flat segment towards knots that still rise (between two flat
+ * ones the slope stays 0), at a limit of the branch that the curve takes.
+ * Within 2^-46 of the largest of them, unless a rise is below 2^-900.
  * HEDGE_OK; HEDGE_E_ARG: null pointer, n is not the number of knots, score is
  * NaN. */
 HEDGE_API int32_t hedge_curve_sensitivity(const hedge_curve *curve, double score, double *d_hedge,
                                           size_t n);
 
-/* One half of a segment between two knots. On from <= score <= to the curve is
- * hedge + e (b + e (c + e d)) with e = score - knot; the hedges there are
- * these four operations, each rounded once, the products fused. knot is the
+/* One half of a segment between two knots. On from <= score < to (an odd piece:
+ * <= to, its knot) the curve is hedge + e (b + e (c + e d)) with
+ * e = score - knot; the hedges there are these four operations, each rounded
+ * once, the products fused. knot is the
  * knot's score on the grid. */
 typedef struct hedge_piece {
     uint32_t struct_size;
@@ -238,8 +241,8 @@ enum {
 /* What trying every score has shown. */
 typedef struct hedge_certificate {
     uint32_t struct_size;
-    int32_t fault;   /* HEDGE_CERTIFY_…: the first one, by score */
-    uint64_t tried;  /* scores */
+    int32_t fault;   /* HEDGE_CERTIFY_…: the first one found */
+    uint64_t tried;  /* scores: the grid's 2^30 + 1 points, and each knot as given */
     double score[2]; /* where the fault lies, or twice the same; 0 without one */
     double hedge[2]; /* what they got (HEDGE_CERTIFY_KNOT, _PATHS: and should have got) */
 } hedge_certificate;
@@ -251,9 +254,9 @@ typedef int32_t hedge_progress(void *context, double done);
  * promises for this curve on this processor: order, bounds, no jump (a step of
  * the grid rises by at most 3 secants of its segment, the most that a monotone
  * cubic's slope can be: F. N. Fritsch, R. E. Carlson, SIAM J. Numer. Anal. 17
- * (1980) 238), the knots to the bit, and a sample of the scores one by one as
- * in a batch. One thread, about a second; never allocates; 48 KiB of stack.
- * progress may be NULL.
+ * (1980) 238), the knots to the bit, and one score in 256 one by one as in a
+ * batch. Knots are tried first, then scores upwards. One thread, about a second; never allocates;
+ * 48 KiB of stack. progress may be NULL.
  *
  * HEDGE_OK; HEDGE_E_CERTIFY: *out says where; HEDGE_E_STOPPED; HEDGE_E_ARG;
  * HEDGE_E_STRUCT_SIZE. Since: 0.1 */
@@ -264,7 +267,7 @@ HEDGE_API HEDGE_MUST_CHECK int32_t hedge_curve_certify(const hedge_curve *curve,
 HEDGE_API int32_t hedge_curve_method(const hedge_curve *curve);
 HEDGE_API const char *hedge_method_name(int32_t method); /* "pchip"…; NULL: unknown */
 HEDGE_API size_t hedge_curve_knot_count(const hedge_curve *curve);
-/* Knot i as it was given. HEDGE_E_ARG when i is out of range or a pointer null. */
+/* Knot i as it was given (-0 as 0). HEDGE_E_ARG when i is out of range or a pointer null. */
 HEDGE_API int32_t hedge_curve_knot(const hedge_curve *curve, size_t i, double *score,
                                    double *hedge);
 
@@ -460,7 +463,8 @@ HEDGE_API HEDGE_MUST_CHECK int32_t hedge_size(const hedge_policy *policy,
 
 /* The inputs of many decisions, a column each (structure of arrays): row i of
  * a column is element i of its array. A null column has its default in every
- * row. Nothing is kept; the caller owns the arrays. */
+ * row; a number that a flag claims though its column is null is NaN, and trips. Nothing is kept;
+ * the caller owns the arrays. */
 typedef struct hedge_size_in {
     uint32_t struct_size;
     int32_t asset_all;             /* every row's asset where `asset` is null */
@@ -483,8 +487,8 @@ typedef struct hedge_size_in {
  * written. The columns must not overlap each other or the inputs. */
 typedef struct hedge_size_out {
     uint32_t struct_size;
-    uint32_t reserved;
-    int32_t *status; /* what hedge_size would have returned for the row */
+    uint32_t reserved; /* 0 */
+    int32_t *status;   /* what hedge_size would have returned for the row */
     uint32_t *flags;
     double *hedge_pct;
     double *notional_usd;
@@ -500,8 +504,8 @@ typedef struct hedge_size_out {
 /* Decides n rows, each as hedge_size does, bit for bit. A row that hedge_size
  * would refuse (unknown flags) has status HEDGE_E_ARG and zeros; the others go
  * on. Never allocates or locks; any thread. Returns HEDGE_OK: every row has its
- * status; HEDGE_E_ARG: policy, in, out or amount_usd is null (n may be 0), and
- * HEDGE_E_STRUCT_SIZE: nothing was written. Since: 0.1 */
+ * status; HEDGE_E_ARG: policy, in, out or amount_usd is null (n may be 0) or
+ * reserved is not 0, and HEDGE_E_STRUCT_SIZE: nothing was written. Since: 0.1 */
 HEDGE_API HEDGE_MUST_CHECK int32_t hedge_size_n(const hedge_policy *policy, const hedge_size_in *in,
                                                 size_t n, const hedge_size_out *out);
 

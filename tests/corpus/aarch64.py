@@ -18,7 +18,7 @@ UNIT = ["unit/support.c", "unit/scene.c"]
 PROGRAMS = [
     ("alloc_main", ["unit/alloc_main.c", *UNIT], [], []),
     ("market_threads", ["unit/market_threads.c", *UNIT], [], ["5000", "2"]),
-    ("curve_properties", ["property/curve_properties.c", "property/knots.c", "property/oracle.c",
+    ("curve_properties", ["property/curve_properties.c", "unit/knots.c", "property/oracle.c",
                           *UNIT], ["-lgsl", "-lgslcblas"], ["1", "300"]),
     ("old_callers", ["abi/old_callers.c", "abi/old_calls.c"], [], [TESTS / "abi/abi.txt"]),
 ]

@@ -111,7 +111,7 @@ def build_library(folder, options, env=None):
     call(["cmake", "-S", SOURCE, "-B", folder, "-G", "Ninja", "-DHEDGE_PROGRAMS=OFF",
           "-DHEDGE_TESTS=OFF", "-DCMAKE_BUILD_TYPE=None", *options],
          env={**os.environ, **(env or {})})
-    call(["cmake", "--build", folder, "--target", "hedge", "hedge_static", "-j", "1"])
+    call(["cmake", "--build", folder, "--target", "hedge", "hedge_private", "-j", "1"])
     return folder / "libhedge"
 
 
@@ -122,7 +122,7 @@ def build_program(folder, compiler, library, private=False, cflags=(), ldflags=(
     if private:
         command += ["-DCORPUS_PATHS", "-I", SOURCE / "libhedge"]
     command += [HERE / name for name in PROGRAM] + ["-o", out]
-    command += [library / "libhedge_static.a"] if private else ["-L", library, "-lhedge"]
+    command += [library / "libhedge_private.a"] if private else ["-L", library, "-lhedge"]
     call([*command, *ldflags, "-lyaml", "-lmd", "-lm"])
     return out
 
@@ -225,7 +225,7 @@ def case_aarch64_programs(build, table):
         for include in ("include", "libhedge", "tests/unit"):
             command += ["-I", SOURCE / include]
         call([*command, *[SOURCE / "tests" / source for source in sources], "-o", out,
-              library / "libhedge_static.a", *cross.ldflags, *libraries, "-lyaml", "-lmd",
+              library / "libhedge_private.a", *cross.ldflags, *libraries, "-lyaml", "-lmd",
               "-lpthread", "-lm"])
         call([*cross.run([library], out), *arguments])
         table.rows += 1
@@ -254,7 +254,7 @@ def case_alarm(build, table):
           SOURCE / "include", "-I", SOURCE / "libhedge",
           *[HERE / name for name in PROGRAM],
           *[SOURCE / f"libhedge/{name}.c" for name in NUMERIC], "-o", folder / "corpus",
-          build / "libhedge/libhedge_static.a", "-lyaml", "-lmd", "-lm"])
+          build / "libhedge/libhedge_private.a", "-lyaml", "-lmd", "-lm"])
     code, got = corpus([folder / "corpus"])
     differ = [s for s in table.wanted if got.get(s) != table.wanted[s]]
     table.rows += 1

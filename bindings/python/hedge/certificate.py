@@ -46,19 +46,17 @@ class _Sweep:
         self.finished = threading.Event()
         self.code = status.E_STOPPED
         self.out = layout.new(layout.Certificate)
-        self._handle = handle
         self._tell = layout.Progress(self._told)
-        self.thread = threading.Thread(target=self._run, name="hedge-certify")
+        # The thread alone holds the handle: it lets go of it when the call is back.
+        self.thread = threading.Thread(target=self._run, args=(handle,), name="hedge-certify")
 
     def _told(self, _context: Any, done: float) -> int:
         self.done = done
         return 1 if self.stop else 0
 
-    def _run(self) -> None:
+    def _run(self, handle: Handle) -> None:
         try:
-            self.code = lib.hedge_curve_certify(
-                self._handle.pointer, self._tell, None, byref(self.out)
-            )
+            self.code = lib.hedge_curve_certify(handle.pointer, self._tell, None, byref(self.out))
         finally:
             self.finished.set()
 

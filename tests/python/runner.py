@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What every file of these tests needs: a start, a skip, a process of its own."""
+import importlib.util
 import os
 import subprocess
 import sys
@@ -15,10 +16,8 @@ SCORES, HEDGES = [0.0, 0.3, 0.7, 1.0], [0.05, 0.25, 0.75, 1.0]
 def need(*modules):
     """Ends the file as skipped where a module is not installed."""
     for module in modules:
-        try:
-            __import__(module)
-        except ImportError as missing:
-            print(f"skipped: {missing}")
+        if importlib.util.find_spec(module) is None:
+            print(f"skipped: Python has no module {module}")
             sys.exit(SKIP)
 
 

@@ -20,7 +20,8 @@ _KNOTS_LARGE = 40  # up to so many knots get a dot of full size
 
 def _grid(curve: Curve) -> F64:
     """Scores to draw at: even ones, and the knots, where the curve bends."""
-    return np.unique(np.concatenate([np.linspace(0.0, 1.0, 181), curve.knots[:, 0]]))
+    scores = np.concatenate([np.linspace(0.0, 1.0, 181), curve.knots[:, 0]])
+    return np.asarray(np.unique(scores), np.float64)
 
 
 def _x(score: float) -> float:

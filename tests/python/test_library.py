@@ -35,7 +35,8 @@ class Refusing(unittest.TestCase):
         with open(text, "w", encoding="ascii") as file:
             file.write("#include <stdint.h>\n#include <stddef.h>\n" + source)
         subprocess.run([compiler(), "-shared", "-fPIC", "-o", path, text,
-                        "-Wl,--no-as-needed", *real, f"-Wl,-rpath,{os.path.dirname(REAL)}"], check=True)
+                        "-Wl,--no-as-needed", *real,
+                        f"-Wl,-rpath,{os.path.dirname(REAL)}"], check=True)
         return path
 
     def assert_refused(self, path, *parts, named=None):
@@ -78,7 +79,8 @@ class Refusing(unittest.TestCase):
         }
         for name, source in cases.items():
             with self.subTest(name):
-                self.assert_refused(self.shim(source, REAL), name, "struct_size", named=REAL)
+                self.assert_refused(self.shim(source, REAL), name, "struct_size",
+                                    named=os.path.dirname(REAL))
 
     def test_a_missing_function(self):
         libc_only = self.shim('const char *hedge_version(void) { return "0.1.0"; }\n'
@@ -190,7 +192,8 @@ class Layout(unittest.TestCase):
                  "HEDGE_QUOTE_PREVIOUS": status.QUOTE_PREVIOUS,
                  "HEDGE_QUOTE_DEPTH": status.QUOTE_DEPTH, "HEDGE_QUOTE_HALTED": status.QUOTE_HALTED,
                  "HEDGE_OK": status.OK, "HEDGE_E_ARG": status.E_ARG,
-                 "HEDGE_E_NOMEM": status.E_NOMEM, "HEDGE_E_NOT_FOUND": status.E_NOT_FOUND,
+                 "HEDGE_E_NOMEM": status.E_NOMEM, "HEDGE_E_CURVE": status.E_CURVE,
+                 "HEDGE_KNOTS_MAX": curve.KNOTS_MAX, "HEDGE_E_NOT_FOUND": status.E_NOT_FOUND,
                  "HEDGE_E_CERTIFY": status.E_CERTIFY, "HEDGE_E_STOPPED": status.E_STOPPED,
                  "HEDGE_E_STRUCT_SIZE": STRUCT_SIZE}
         for prefix, names in (("METHOD", curve.METHODS), ("WEIGHT", rules.WEIGHTS),

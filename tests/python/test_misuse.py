@@ -39,6 +39,7 @@ CASES = {
     "hedge.Curve(x * np.nan, x)": "CurveError",
     "hedge.Curve(np.zeros(0), np.zeros(0))": "CurveError",
     "hedge.Curve(np.broadcast_to(0.5, 1 << 30), np.broadcast_to(0.5, 1 << 30)[:3])": "ValueError",
+    "hedge.Curve(np.broadcast_to(0.5, 1 << 40), np.broadcast_to(0.5, 1 << 40))": "CurveError",
     "hedge.Curve(range(0, 1), [None])": "TypeError",
     "curve(np.array([1j]))": "TypeError",
     "curve(np.array([object()]))": "TypeError",
@@ -50,7 +51,7 @@ CASES = {
     "curve(x, out=np.zeros(999))": "ValueError",
     "curve(x, out=np.zeros(1000, '>f8'))": "TypeError",
     "curve(x, out=np.broadcast_to(0.0, 1000))": "ValueError",
-    "curve(np.broadcast_to(0.5, (1 << 40,)))": "MemoryError",
+    "curve(np.broadcast_to(0.5, (1 << 44,)))": "MemoryError",
     "curve.sensitivity(np.broadcast_to(0.5, (1 << 44,)))": "MemoryError",
     "policy.size_many(asset='BTC', amount_usd=np.broadcast_to(0.5, (1 << 44,)))": "MemoryError",
     "policy.size_many(asset='BTC', amount_usd=np.zeros((1 << 22, 1)), "
@@ -111,7 +112,8 @@ FINE = {
     "garbage cycles":
         "import gc\n"
         "for _ in range(1000):\n"
-        "    c = copy.copy(curve); c.me = c; p = copy.copy(policy); p.c = p.curve('BTC'); p.me = p\n"
+        "    c = copy.copy(curve); c.me = c\n"
+        "    p = copy.copy(policy); p.c = p.curve('BTC'); p.me = p\n"
         "gc.collect()\n",
     "a second __init__ while others hold the first":
         "c = policy.curve('BTC'); c.__init__([0, 1], [0, 1]); assert c(0.5) == 0.5\n"

@@ -110,19 +110,18 @@ class Gil(unittest.TestCase):
 class Interrupts(unittest.TestCase):
     def test_ctrl_c_stops_a_certification(self):
         code = ("import sys, threading, hedge\n"
-                "told = lambda share: (print('on', flush=True), None)[1] if share < 1 else None\n"
-                "curve = hedge.Curve([0, 1], [0, 1])\n"
+                "curve, told = hedge.Curve([0, 1], [0, 1]), []\n"
                 "try:\n"
-                "    while True: curve.certify(told if sys.argv[1] == 'told' else None)\n"
+                "    print('ready', flush=True)\n"
+                "    while True: curve.certify(told.append if sys.argv[1] == 'told' else None)\n"
                 "except KeyboardInterrupt:\n"
+                "    [t.join() for t in threading.enumerate() if t.name == 'hedge-certify']\n"
                 "    print('stopped', threading.active_count(), curve(0.5))\n")
         for told in ("told", "silent"):
             child = subprocess.Popen([sys.executable, "-B", "-c", code, told],
                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            if told == "told":
-                child.stdout.readline()
-            else:
-                time.sleep(1.0)
+            child.stdout.readline()
+            time.sleep(0.3)
             child.send_signal(signal.SIGINT)
             out, errors = child.communicate(timeout=60)
             self.assertEqual((child.returncode, out.splitlines()[-1:], errors),

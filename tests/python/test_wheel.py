@@ -19,7 +19,8 @@ here = sys.prefix
 assert hedge.__file__.startswith(here), hedge.__file__
 assert hedge.LIBRARY_PATH.startswith(here), hedge.LIBRARY_PATH
 assert hedge.LIBRARY_VERSION.startswith(hedge.__version__ + "+"), hedge.LIBRARY_VERSION
-assert hedge.Curve([0, 0.3, 0.7, 1], [0.05, 0.25, 0.75, 1])(np.array([0.3, 0.7])).tolist() == [0.25, 0.75]
+curve = hedge.Curve([0, 0.3, 0.7, 1], [0.05, 0.25, 0.75, 1])
+assert curve(np.array([0.3, 0.7])).tolist() == [0.25, 0.75]
 p = hedge.Policy.parse("[{score: 0, hedge: 0}, {score: 1, hedge: 1}]")
 assert p.size("BTC", 1.0, score=0.5, depth1pct_usd=1e12).ok
 try:

@@ -66,14 +66,15 @@ def certify(handle: Handle, progress: Callable[[float], Any] | None) -> Certific
     if progress is not None and not callable(progress):
         raise TypeError("progress must be callable: it gets the share done, 0 to 1")
     sweep = _Sweep(handle)
-    sweep.thread.start()
     try:
+        sweep.thread.start()
         while not sweep.finished.wait(_TOLD_EVERY_S):
             if progress is not None:
                 progress(sweep.done)
     finally:
         sweep.stop = True
-        sweep.thread.join()
+        if sweep.thread.ident is not None:
+            sweep.thread.join()
     if progress is not None:
         progress(1.0)
     return _judge(sweep)

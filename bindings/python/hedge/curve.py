@@ -17,6 +17,7 @@ from .handle import Handle
 from .library import lib
 
 METHODS = ("pchip", "steffen", "linear")
+KNOTS_MAX = 4096
 
 _C = TypeVar("_C", bound="Curve")
 
@@ -58,8 +59,7 @@ class Curve:
     _hash: str | None = None
 
     def __init__(self, scores: ArrayLike, hedges: ArrayLike, method: str = "pchip") -> None:
-        x = readable(as_float64("scores", scores))
-        y = readable(as_float64("hedges", hedges))
+        x, y = as_float64("scores", scores), as_float64("hedges", hedges)
         if x.ndim != 1 or y.shape != x.shape:
             raise ValueError(
                 "scores and hedges must be two lists of the same length, "
@@ -69,6 +69,9 @@ class Curve:
             raise TypeError(f"method must be a name, not {type(method).__name__}")
         if method not in METHODS:
             raise ValueError(f"method {method!r} is unknown; known: {', '.join(METHODS)}")
+        if x.size > KNOTS_MAX:  # said here, before anything of that length is copied
+            raise _knots_error(-1, "knots", f"a curve has 2 to {KNOTS_MAX} knots (it has {x.size})")
+        x, y = readable(x), readable(y)
         error, out = layout.new(layout.Error), c_void_p()
         code = lib.hedge_curve_new(
             METHODS.index(method), x.ctypes.data, y.ctypes.data, x.size, byref(error), byref(out)
@@ -285,11 +288,16 @@ def _curve_error(code: int, error: layout.Error) -> Exception:
         return MemoryError("hedge: no memory for the curve")
     field = error.field.decode("utf-8", "replace")
     message = error.message.decode("utf-8", "replace")
-    name = status.status_name(code)
-    if code == status.E_ARG:
-        return Error(f"{field}: {message}" if field else message, code, name)
-    out = CurveError(f"{field}: {message}" if field else message, code, name)
-    out.index, out.field = error.index, field
+    if code != status.E_CURVE:
+        text = f"{field}: {message}" if field else message
+        return Error(text, code, status.status_name(code))
+    return _knots_error(error.index, field, message)
+
+
+def _knots_error(index: int, field: str, message: str) -> CurveError:
+    name = status.status_name(status.E_CURVE)
+    out = CurveError(f"{field}: {message}", status.E_CURVE, name)
+    out.index, out.field = index, field
     return out
 
 

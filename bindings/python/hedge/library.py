@@ -178,7 +178,7 @@ def _ask_structs(library: ctypes.CDLL, curve: c_void_p, policy: c_void_p) -> lis
     stop = layout.Progress(lambda _context, _done: 1)
     request, quote = layout.new(layout.Request), layout.new(layout.Quote)
     decision = layout.new(layout.Decision)
-    asked: dict[str, Callable[[], int]] = {
+    asked: dict[str, Callable[[], Any]] = {
         "hedge_piece": lambda: library.hedge_curve_piece(curve, 0, byref(layout.new(layout.Piece))),
         "hedge_certificate": lambda: library.hedge_curve_certify(
             curve, stop, None, byref(layout.new(layout.Certificate))

@@ -8,6 +8,7 @@ from .library import lib
 OK = 0
 E_ARG = -1
 E_NOMEM = -2
+E_CURVE = -7
 E_NOT_FOUND = -9
 E_CERTIFY = -12
 E_STOPPED = -13

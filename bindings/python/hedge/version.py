@@ -10,7 +10,8 @@ _HERE = Path(__file__).resolve().parent
 
 
 def _from_header(text: str) -> str:
-    parts = [re.search(rf"HEDGE_VERSION_{part} (\d+)", text) for part in ("MAJOR", "MINOR", "PATCH")]
+    names = ("MAJOR", "MINOR", "PATCH")
+    parts = [re.search(rf"HEDGE_VERSION_{name} (\d+)", text) for name in names]
     return ".".join(part.group(1) for part in parts if part is not None)
 
 

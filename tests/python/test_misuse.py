@@ -87,6 +87,17 @@ CASES = {
     "    def __getitem__(self, i): self.clear(); return 0.5\n"
     "    def __len__(self): return 5\n"
     "hedge.Curve(L([0.1] * 5), x[:5])": "Error",
+    # Subclasses that lie about how much memory is theirs.
+    "class B(bytes):\n"
+    "    def __len__(self): return 1 << 40\n"
+    "hedge.Policy.parse(B(b'a: ['))": "PolicyError",
+    "class S(str):\n"
+    "    def encode(self, *a): return None\n"
+    "hedge.Policy.parse(S('a: ['))": "PolicyError",
+    "class O(np.ndarray):\n"
+    "    shape = (1000,)\n"
+    "    dtype = np.dtype(np.float64)\n"
+    "curve(x, out=np.zeros(1).view(O))": "ValueError",
     "class A:\n"
     "    def __array__(self, *a, **k): raise RuntimeError('no')\n"
     "curve(A())": "RuntimeError",

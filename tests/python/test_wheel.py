@@ -54,7 +54,6 @@ def sources():
             if "__pycache__" not in folder:
                 out.update({p: os.stat(p).st_mtime_ns
                             for p in (os.path.join(folder, name) for name in names)})
-    out.update({name: 0 for name in os.listdir(runner.ROOT) if name != "build"})
     return out
 
 

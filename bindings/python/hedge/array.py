@@ -78,9 +78,10 @@ def readable(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def check_out(out: Any, shape: Tuple[int, ...]) -> F64:
-    """`out` if results of this shape can be stored in it."""
+    """A plain view of `out`, if results of this shape can be stored in it."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    out = np.asarray(out)  # a subclass may say anything of itself
     if out.dtype != np.float64 or not out.dtype.isnative:
         raise TypeError(f"out must be of dtype float64 in native byte order, not {out.dtype!r}")
     if out.shape != shape:

@@ -121,10 +121,11 @@ class Curve:
             return lib.hedge_curve_eval(handle.pointer, x)
         scores = as_float64("x", x)
         if out is not None:
-            check_out(out, scores.shape)
-        elif scores.ndim == 0:
+            _evaluate(handle, scores, check_out(out, scores.shape))
+            return out
+        if scores.ndim == 0:
             return lib.hedge_curve_eval(handle.pointer, float(scores))
-        return _evaluate(handle, scores, out)
+        return _evaluate(handle, scores, None)
 
     def slope(self, x: ArrayLike) -> Any:
         """d hedge / d score at scores x, shaped as x; 0 outside the knots.

@@ -55,7 +55,8 @@ class Policy:
         """The same from a text (UTF-8 where it is bytes) without files of knots."""
         if not isinstance(text, (str, bytes)):
             raise TypeError(f"text must be str or bytes, not {type(text).__name__}")
-        raw = text.encode("utf-8") if isinstance(text, str) else text
+        # Plain bytes, whatever a subclass says of itself: C believes the length.
+        raw = str.encode(text, "utf-8") if isinstance(text, str) else bytes(memoryview(text))
         error, out = layout.new(layout.Error), c_void_p()
         code = lib.hedge_policy_parse(raw, len(raw), byref(error), byref(out))
         return cls._of(code, error, out)

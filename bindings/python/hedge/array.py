@@ -81,14 +81,14 @@ def check_out(out: Any, shape: Tuple[int, ...]) -> F64:
     """A plain view of `out`, if results of this shape can be stored in it."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
-    out = np.asarray(out)  # a subclass may say anything of itself
-    if out.dtype != np.float64 or not out.dtype.isnative:
-        raise TypeError(f"out must be of dtype float64 in native byte order, not {out.dtype!r}")
-    if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, the result has {shape}")
-    if not out.flags.writeable:
+    plain: F64 = np.asarray(out)  # a subclass may say anything of itself
+    if plain.dtype != np.float64 or not plain.dtype.isnative:
+        raise TypeError(f"out must be of dtype float64 in native byte order, not {plain.dtype!r}")
+    if plain.shape != shape:
+        raise ValueError(f"out has shape {plain.shape}, the result has {shape}")
+    if not plain.flags.writeable:
         raise ValueError("out is read-only")
-    return out
+    return plain
 
 
 def writable_in_place(out: F64, source: F64) -> bool:

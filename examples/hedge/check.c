@@ -9,6 +9,7 @@
 #include "asset_group.h"
 #include "certify.h"
 #include "command.h"
+#include "interrupt.h"
 #include "json.h"
 #include "lint.h"
 #include "number.h"
@@ -167,69 +168,85 @@ static void write_meaning(json *j, const checking *c)
 
 /* ---- certification ------------------------------------------------------ */
 
-static void draw_bar(double done, void *context)
+/* On a terminal, how far it is; ends it all on Ctrl-C. */
+static int show_progress(double done)
 {
     char bar[BAR_WIDTH + 1];
 
+    if (interrupt_came()) return 1;
+    if (isatty(STDERR_FILENO) != 1) return 0;
     for (int i = 0; i < BAR_WIDTH; i++)
         bar[i] = (double)i < done * BAR_WIDTH ? '#' : '.';
     bar[BAR_WIDTH] = '\0';
-    fprintf(stderr, "\rcertifying %s [%s] %3.0f %%", (const char *)context, bar, done * 100);
+    fprintf(stderr, "\rcertifying [%s] %3.0f %%", bar, done * 100);
     fflush(stderr);
+    return 0;
 }
 
-static const char *fault_name(certify_fault fault)
+static const char *fault_name(int32_t fault)
 {
-    static const char *const names[] = {"none", "decreases", "outside", "not_exact_at_knot",
-                                        "no_memory"};
-    return names[fault];
+    static const char *const names[] = {"none",  "not_exact_at_knot", "outside", "decreases",
+                                        "jumps", "differs_in_batch"};
+
+    return fault >= 0 && fault <= HEDGE_CERTIFY_PATHS ? names[fault] : "unknown";
 }
 
-static void print_certificate(const char *name, const certificate *result)
+static void print_fault(const certificate *c)
 {
-    char count[NUMBER_TEXT_MAX];
+    const hedge_certificate *f = &c->found;
 
-    number_write_grouped(result->tried, count);
-    switch (result->fault) {
-    case CERTIFY_FINE:
-        printf("certified: %s: all %s scores in [0, 1], never decreasing, within the end knots, "
-               "exact at each knot; %.2f s on %u thread%s\n",
-               name, count, result->seconds, result->threads, result->threads == 1 ? "" : "s");
+    fprintf(stderr, "not certified: %s: ", c->name);
+    switch (f->fault) {
+    case HEDGE_CERTIFY_KNOT:
+        fprintf(stderr, "the hedge at the knot %.17g is %.17g, not %.17g\n", f->score[0],
+                f->hedge[0], f->hedge[1]);
         break;
-    case CERTIFY_DECREASES:
-        fprintf(stderr,
-                "not certified: %s: the hedge falls from %.17g at score %.17g to %.17g at %.17g\n",
-                name, result->hedge[0], result->score[0], result->hedge[1], result->score[1]);
+    case HEDGE_CERTIFY_OUTSIDE:
+        fprintf(stderr, "the hedge %.17g at score %.17g is outside the end knots\n", f->hedge[0],
+                f->score[0]);
         break;
-    case CERTIFY_OUTSIDE:
-        fprintf(stderr,
-                "not certified: %s: the hedge %.17g at score %.17g is outside the end knots\n",
-                name, result->hedge[0], result->score[0]);
+    case HEDGE_CERTIFY_FALLS:
+    case HEDGE_CERTIFY_JUMPS:
+        fprintf(stderr, "the hedge %s from %.17g at score %.17g to %.17g at %.17g\n",
+                f->fault == HEDGE_CERTIFY_FALLS ? "falls" : "jumps", f->hedge[0], f->score[0],
+                f->hedge[1], f->score[1]);
         break;
-    case CERTIFY_KNOT:
-        fprintf(stderr, "not certified: %s: the hedge at the knot %.17g is %.17g, not %.17g\n",
-                name, result->score[0], result->hedge[0], result->hedge[1]);
+    case HEDGE_CERTIFY_PATHS:
+        fprintf(stderr, "the hedge at score %.17g is %.17g alone and %.17g in a batch\n",
+                f->score[0], f->hedge[0], f->hedge[1]);
         break;
-    case CERTIFY_NO_MEMORY:
-        fprintf(stderr, "not certified: %s: out of memory\n", name);
-        break;
+    default:
+        fprintf(stderr, "%s\n", hedge_status_text(c->result));
     }
 }
 
-static void write_certificate(json *j, const char *name, const certificate *result)
+static void print_certificate(const certificate *c)
+{
+    char count[NUMBER_TEXT_MAX];
+
+    if (c->result != HEDGE_OK) {
+        print_fault(c);
+        return;
+    }
+    number_write_grouped(c->tried, count);
+    printf("certified: %s: all %s scores in [0, 1], never decreasing, no jump, within the end "
+           "knots, exact at each knot; %.2f s\n",
+           c->name, count, c->seconds);
+}
+
+static void write_certificate(json *j, const certificate *c)
 {
     json_open_object(j, NULL);
-    json_text(j, "asset", name);
-    json_bool(j, "certified", result->fault == CERTIFY_FINE);
-    json_integer(j, "scores", (int64_t)result->tried);
-    json_number(j, "seconds", result->seconds);
-    json_integer(j, "threads", (int64_t)result->threads);
-    if (result->fault != CERTIFY_FINE) {
-        json_text(j, "fault", fault_name(result->fault));
-        json_number(j, "score", result->score[0]);
-        json_number(j, "hedge", result->hedge[0]);
-        json_number(j, "other_score", result->score[1]);
-        json_number(j, "other_hedge", result->hedge[1]);
+    json_text(j, "asset", c->name);
+    json_bool(j, "certified", c->result == HEDGE_OK);
+    json_integer(j, "scores", (int64_t)c->tried);
+    json_number(j, "seconds", c->seconds);
+    if (c->result != HEDGE_OK) {
+        json_text(j, "fault", fault_name(c->found.fault));
+        json_number(j, "score", c->found.score[0]);
+        json_number(j, "hedge", c->found.hedge[0]);
+        json_number(j, "other_score", c->found.score[1]);
+        json_number(j, "other_hedge", c->found.hedge[1]);
     }
     json_close_object(j);
 }
@@ -237,24 +254,26 @@ static void write_certificate(json *j, const char *name, const certificate *resu
 /* Certifies each distinct curve; the first asset that has it lends its name. */
 static bool certify_all(const checking *c, json *j)
 {
-    const bool bar = isatty(STDERR_FILENO) == 1;
+    static certificate all[HEDGE_ASSETS_MAX];
     bool fine = true;
+    size_t n = 0;
 
     for (size_t i = 0; i < c->groups.count; i++) {
-        char name[HEDGE_ASSET_NAME_MAX + 1];
-        certificate result;
-
         if (c->groups.same_curve[i] != (int32_t)i) continue;
-        snprintf(name, sizeof name, "%s", hedge_policy_asset_name(c->policy, (int32_t)i));
-        fflush(stdout);
-        if (!certify_curve(hedge_policy_curve(c->policy, (int32_t)i), c->threads,
-                           bar ? draw_bar : NULL, name, &result))
-            fine = false;
-        if (bar) fputs("\r\033[K", stderr);
+        all[n].curve = hedge_policy_curve(c->policy, (int32_t)i);
+        all[n++].name = hedge_policy_asset_name(c->policy, (int32_t)i);
+    }
+    fflush(stdout);
+    interrupt_catch();
+    certify_curves(all, n, c->threads, show_progress);
+    if (isatty(STDERR_FILENO) == 1) fputs("\r\033[K", stderr);
+    interrupt_end();
+    for (size_t i = 0; i < n; i++) {
+        fine = fine && all[i].result == HEDGE_OK;
         if (c->json)
-            write_certificate(j, name, &result);
+            write_certificate(j, &all[i]);
         else
-            print_certificate(name, &result);
+            print_certificate(&all[i]);
     }
     return fine;
 }
@@ -359,7 +378,7 @@ const command check_command = {
         "\n"
         "Options:\n"
         "  --quick         do not try the curves\n"
-        "  --threads N     threads to try them on (one a processor)\n"
+        "  --threads N     curves to try at a time (one a processor)\n"
         "  --json          one JSON object\n" HELP_EXIT_CODES,
     .run = run,
 };

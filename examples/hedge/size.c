@@ -11,6 +11,7 @@
 #include "number.h"
 #include "options.h"
 #include "policy_file.h"
+#include "size_table.h"
 
 /* What the options say, as text; NULL: not given. */
 typedef struct size_options {
@@ -218,9 +219,52 @@ static int decide(const command *self, const size_options *given, int64_t now_ns
     return result;
 }
 
+/* The option of one decision that was given, NULL: none. */
+static const char *single_option(const size_options *given)
+{
+    if (given->amount != NULL) return "amount";
+    if (given->score != NULL) return "score";
+    if (given->confidence != NULL) return "confidence";
+    if (given->depth != NULL) return "depth";
+    if (given->override != NULL) return "override";
+    if (given->age_ms != NULL) return "age-ms";
+    if (given->depth_age_ms != NULL) return "depth-age-ms";
+    if (given->previous_score != NULL) return "previous-score";
+    return given->json ? "json" : NULL;
+}
+
+/* The option of a stream that was given, NULL: none. */
+static const char *stream_option(const size_table_options *given)
+{
+    const table_options *rows = &given->rows;
+
+    if (given->now_ns != NULL) return "now-ns";
+    if (given->answers != NULL) return "answers";
+    if (rows->columns != NULL) return "columns";
+    if (rows->prefix != NULL) return "prefix";
+    if (rows->on_error != NULL) return "on-error";
+    if (rows->threads != NULL) return "threads";
+    if (rows->header) return "header";
+    if (rows->answer_only) return "answer-only";
+    return rows->chunk_header ? "chunk-header" : NULL;
+}
+
+static int run_stream(const command *self, const size_options *given, size_table_options *rows)
+{
+    const char *single = single_option(given);
+
+    if (single != NULL)
+        return usage_error(self, "--%s is for one decision; with --format its column is read",
+                           single);
+    rows->policy = given->policy;
+    rows->asset = given->asset;
+    return size_table_run(self, rows);
+}
+
 static int run(const command *self, int argc, char **argv)
 {
     size_options given = {0};
+    size_table_options rows = {0};
     const option options[] = {
         {"policy", &given.policy, NULL},
         {"asset", &given.asset, NULL},
@@ -233,6 +277,10 @@ static int run(const command *self, int argc, char **argv)
         {"depth-age-ms", &given.depth_age_ms, NULL},
         {"previous-score", &given.previous_score, NULL},
         {"json", NULL, &given.json},
+        {"now-ns", &rows.now_ns, NULL},
+        {"answers", &rows.answers, NULL},
+        {"columns", &rows.rows.columns, NULL},
+        TABLE_OPTIONS(rows.rows),
     };
     sizing s = {.request = HEDGE_INIT(hedge_request),
                 .quote = HEDGE_INIT(hedge_quote),
@@ -243,6 +291,9 @@ static int run(const command *self, int argc, char **argv)
     if (!options_read(self, options, sizeof options / sizeof options[0], &argc, argv, &result))
         return result;
     if (argc > 0) return usage_error(self, "unexpected argument '%s'", argv[0]);
+    if (rows.rows.format != NULL) return run_stream(self, &given, &rows);
+    if (stream_option(&rows) != NULL)
+        return usage_error(self, "--%s is for a stream: give --format", stream_option(&rows));
     if (!take_inputs(self, &given, now_ns, &s)) return RESULT_USAGE;
     return decide(self, &given, now_ns, &s);
 }
@@ -253,12 +304,17 @@ const command size_command = {
     .help =
         "Example:\n"
         "  hedge size --asset BTC --amount 250000 --score 0.62 --confidence 0.9 --depth 78034.12\n"
+        "  hedge size --format csv --header <quotes.csv >decisions.csv\n"
         "\n"
         "Decides how much of an exposure to hedge, as the daemon would for this quote, and shows\n"
         "each step. If a breaker rejects it, its name is on standard error and the exit code\n"
         "is 3. nan and inf are taken, so that a breaker can be seen to catch them.\n"
         "\n"
+        "With --format it decides each row of standard input, as soon as it is there, and keeps\n"
+        "the row as it is with the answers behind it; a trip is an answer (status), not an "
+        "error.\n" HELP_SIZE_TABLE "\n"
         "Usage: hedge size --asset NAME --amount USD --score S --depth USD [OPTION...]\n"
+        "       hedge size --format FORMAT [OPTION...] <rows >decisions\n"
         "\n"
         "Options:\n" HELP_POLICY "  --asset NAME          the asset, as the policy names it\n"
         "  --amount USD          the exposure\n"
@@ -269,6 +325,13 @@ const command size_command = {
         "  --previous-score S    the score before it, for the jump check\n"
         "  --age-ms N            how old the score is (0)\n"
         "  --depth-age-ms N      how old the depth is (0)\n"
-        "  --json                one JSON object, also for a trip\n" HELP_EXIT_CODES,
+        "  --json                one JSON object, also for a trip\n"
+        "\n"
+        "Options of a stream:\n" HELP_TABLE_FORMATS "\n"
+        "  --columns LIST  what csv and tsv hold without --header, in order: amount_usd,-,asset\n"
+        "                  ('-' skips one); every row has exactly so many\n" HELP_SIZE_ANSWERS
+        "  --asset NAME    every row's asset, where there is no such column\n"
+        "  --now-ns N      every row's now_ns, where there is no such column\n" HELP_TABLE
+            HELP_EXIT_CODES,
     .run = run,
 };

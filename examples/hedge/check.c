@@ -263,7 +263,7 @@ static bool certify_all(const checking *c, json *j)
         all[n].curve = hedge_policy_curve(c->policy, (int32_t)i);
         all[n++].name = hedge_policy_asset_name(c->policy, (int32_t)i);
     }
-    fflush(stdout);
+    if (!c->json) fflush(stdout);
     interrupt_catch();
     certify_curves(all, n, c->threads, show_progress);
     if (isatty(STDERR_FILENO) == 1) fputs("\r\033[K", stderr);

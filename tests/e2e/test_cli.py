@@ -7,13 +7,14 @@ import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import textwrap
 import time
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from cli import BAD_DATA, CLI, Case, FINE, LINE, POLICY, TRIP, USAGE, hedge, strict_json
+from cli import BAD_DATA, CLI, Case, FINE, LINE, POLICY, ROOT, TRIP, USAGE, hedge, strict_json
 
 COMMANDS = ("eval", "size", "check", "plot", "verify")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,20 +25,21 @@ assets: {BTC: {}, ETH: {curve: {method: steffen, knots: [[0, 0.1], [0.5, 0.2], [
 
 
 WRONG = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stddef.h>
 #include <stdlib.h>
+#include <hedge/hedge.h>
 
-void hedge_curve_eval_n(const void *curve, const double *score, double *hedge, size_t n);
-void hedge_curve_eval_n(const void *curve, const double *score, double *hedge, size_t n)
+int32_t hedge_curve_certify(const hedge_curve *curve, hedge_progress *progress, void *context,
+                            hedge_certificate *out)
 {
     const double at = atof(getenv("WRONG_AT")) / 1073741824.0;
-    void (*real)(const void *, const double *, double *, size_t) = dlsym(RTLD_NEXT, __func__);
+    const double to = atof(getenv("WRONG_TO"));
 
-    real(curve, score, hedge, n);
-    for (size_t i = 0; n > 1 && i < n; i++)
-        if (score[i] == at) hedge[i] = atof(getenv("WRONG_TO"));
+    for (int i = 0; i < 100; i++)
+        if (progress != NULL && progress(context, i / 100.0) != 0) return HEDGE_E_STOPPED;
+    out->fault = atoi(getenv("WRONG_FAULT"));
+    out->score[0] = at, out->score[1] = at + 0x1p-30;
+    out->hedge[0] = hedge_curve_eval(curve, at), out->hedge[1] = to;
+    return HEDGE_E_CERTIFY;
 }
 """
 
@@ -56,9 +58,12 @@ class Program(Case):
         out = self.run_ok("--help")
         for command in COMMANDS:
             self.assertRegex(out, rf"(?m)^  {command} +\w")
-        for command, options in {"eval": "policy asset inverse slope keep-going json",
+        for command, options in {"eval": "policy asset inverse slope keep-going json format column "
+                                         "header answer-only prefix on-error chunk-header threads",
                                  "size": "policy asset amount score confidence depth override "
-                                         "previous-score age-ms depth-age-ms json",
+                                         "previous-score age-ms depth-age-ms json format columns "
+                                         "answers now-ns header answer-only prefix on-error "
+                                         "chunk-header threads",
                                  "check": "quick threads json",
                                  "plot": "policy asset svg width height ascii",
                                  "verify": "head json"}.items():
@@ -327,26 +332,42 @@ class Check(Case):
                          ["BTC", "ETH"])
 
     def test_a_curve_that_breaks_its_promise_is_found(self):
-        """A library that answers one score wrongly is put before the real one."""
+        """A library that finds a fault is put before the real one."""
         with open(CLI, "rb") as f:
             sanitized = re.search(rb"__[at]san_init", f.read())
         if sanitized or not shutil.which("cc"):
             self.skipTest("needs cc and a build without sanitizers")
         source = self.file("wrong.c", WRONG)
         library = os.path.join(self.folder, "wrong.so")
-        subprocess.run(["cc", "-O1", "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
-        for at, to, fault, first in ((500000001, "0.3", "decreases", 500000000),
-                                     (8192, "0.01", "decreases", 8191),  # across two chunks
-                                     (8191, "0.9", "decreases", 8191),
-                                     (8192, "nan", "decreases", 8191),
-                                     (0, "0.04", "outside", 0), (2**30, "1.5", "outside", 2**30)):
-            wrong = {"LD_PRELOAD": library, "WRONG_AT": str(at), "WRONG_TO": to}
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-I", os.path.join(ROOT, "include"),
+                        source, "-o", library], check=True)
+        for number, fault, words in ((1, "not_exact_at_knot", r"the hedge at the knot \S+ is \S+"),
+                                     (2, "outside", r"the hedge \S+ at score \S+ is outside"),
+                                     (3, "decreases", r"the hedge falls from \S+ at score \S+ to"),
+                                     (4, "jumps", r"the hedge jumps from \S+ at score \S+ to"),
+                                     (5, "differs_in_batch", r"the hedge at score \S+ is \S+ alone")):
+            wrong = {"LD_PRELOAD": library, "WRONG_AT": "500000000", "WRONG_TO": "0.3",
+                     "WRONG_FAULT": str(number)}
             code, out, _ = hedge("check", "--json", POLICY, **wrong)
             answer = strict_json(out)
             curve, = answer["curves"]
             self.assertEqual((code, answer["ok"], curve["certified"]), (BAD_DATA, False, False))
-            self.assertEqual((curve["fault"], curve["score"]), (fault, first / 2**30), (at, to))
-            self.refused(BAD_DATA, "^not certified: BTC: the hedge", "check", POLICY, **wrong)
+            self.assertEqual((curve["fault"], curve["score"], curve["other_hedge"]),
+                             (fault, 500000000 / 2**30, 0.3))
+            self.refused(BAD_DATA, "^not certified: BTC: " + words, "check", POLICY, **wrong)
+
+    def test_ctrl_c_stops_it(self):
+        path = self.file("many.yaml", "assets:\n" + "".join(
+            f"  A{i}: {{curve: {{method: linear, knots: [[0, 0], [1, 0.{i}]]}}}}\n"
+            for i in range(1, 100)))
+        with subprocess.Popen([CLI, "check", path, "--threads", "2"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as p:
+            while b"assets" not in p.stdout.readline():
+                pass
+            time.sleep(0.2)
+            p.send_signal(signal.SIGINT)
+            self.assertEqual(p.wait(60), -signal.SIGINT)
+            self.assertNotIn(b"certified", p.stdout.read())
 
     def test_warnings(self):
         path = self.file("odd.yaml", textwrap.dedent("""\

@@ -25,7 +25,7 @@ bool bytes_reserve(bytes *b, size_t more)
 bool bytes_append(bytes *b, const char *from, size_t n)
 {
     if (!bytes_reserve(b, n)) return false;
-    memcpy(b->at + b->n, from, n);
+    if (n > 0) memcpy(b->at + b->n, from, n); /* from may be null then */
     b->n += n;
     return true;
 }

@@ -5,11 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught;
+static atomic_int caught; /* lock-free, so a handler may store it */
 static int event = -1;
 
 void interrupt_wake(void)
@@ -23,12 +24,12 @@ static void note(int number)
 {
     const int saved = errno;
 
-    caught = number;
+    atomic_store(&caught, number);
     interrupt_wake();
     errno = saved;
 }
 
-static void catch (int number)
+static void catch_one(int number)
 {
     struct sigaction action = {.sa_handler = note, .sa_flags = (int)SA_RESETHAND};
     struct sigaction before;
@@ -47,13 +48,13 @@ void interrupt_catch(void)
         event = fcntl(made, F_DUPFD_CLOEXEC, 3);
         close(made);
     }
-    catch (SIGINT);
-    catch (SIGTERM);
+    catch_one(SIGINT);
+    catch_one(SIGTERM);
 }
 
 bool interrupt_came(void)
 {
-    return caught != 0;
+    return atomic_load(&caught) != 0;
 }
 
 int interrupt_fd(void)
@@ -63,7 +64,9 @@ int interrupt_fd(void)
 
 void interrupt_end(void)
 {
-    if (caught == 0) return;
-    signal(caught, SIG_DFL);
-    raise(caught);
+    const int number = atomic_load(&caught);
+
+    if (number == 0) return;
+    signal(number, SIG_DFL);
+    raise(number);
 }

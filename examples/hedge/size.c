@@ -328,8 +328,8 @@ const command size_command = {
         "  --json                one JSON object, also for a trip\n"
         "\n"
         "Options of a stream:\n" HELP_TABLE_FORMATS "\n"
-        "  --columns LIST  what csv and tsv hold without --header, in order: amount_usd,-,asset\n"
-        "                  ('-' skips one); every row has exactly so many\n" HELP_SIZE_ANSWERS
+        "  --columns LIST  what csv and tsv hold without --header, in order: amount_usd,_,asset\n"
+        "                  ('_' skips one); every row has exactly so many\n" HELP_SIZE_ANSWERS
         "  --asset NAME    every row's asset, where there is no such column\n"
         "  --now-ns N      every row's now_ns, where there is no such column\n" HELP_TABLE
             HELP_EXIT_CODES,

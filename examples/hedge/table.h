@@ -69,7 +69,7 @@ typedef struct table {
 bool table_take_options(table *t, const command *self, const table_options *given);
 
 /* Chooses the columns: by their names where there is a header or JSON, else by
- * place. table_columns_list reads "asset,-,score"; table_column reads one name
+ * place. table_columns_list reads "asset,_,score"; table_column reads one name
  * or number for slot 0. False: the fault is said. */
 bool table_column(table *t, const char *column);
 bool table_columns_list(table *t, const char *list);

@@ -137,10 +137,10 @@ bool table_column(table *t, const char *column)
     return true;
 }
 
-/* The slot of the name at `at`, -1 for "-", -2 for none of them. */
+/* The slot of the name at `at`, -1 for "_", -2 for none of them. */
 static int slot_called(const table *t, const char *at, size_t n)
 {
-    if (n == 1 && *at == '-') return -1;
+    if (n == 1 && *at == '_') return -1;
     for (size_t i = 0; i < t->answerer->slots; i++)
         if (strlen(t->answerer->slot[i]) == n && memcmp(t->answerer->slot[i], at, n) == 0)
             return (int)i;
@@ -152,7 +152,7 @@ static bool list_name(table *t, const char *at, size_t n, size_t column)
     const int slot = slot_called(t, at, n);
 
     if (slot == -2) {
-        usage_error(t->self, "--columns: '%.*s' is no column that is read ('-' skips one)", (int)n,
+        usage_error(t->self, "--columns: '%.*s' is no column that is read ('_' skips one)", (int)n,
                     at);
         return false;
     }

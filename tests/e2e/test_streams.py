@@ -265,7 +265,7 @@ class Faults(Streams):
                              ("--columns: 'y' is no column", "size", "--format", "tsv", "--columns",
                               "asset,y"),
                              ("--columns: 'asset' is there twice", "size", "--format", "tsv",
-                              "--columns", "asset,-,asset"),
+                              "--columns", "asset,_,asset"),
                              ("no asset 'BTX'; did you mean 'BTC'", "size", "--format", "jsonl",
                               "--asset", "BTX"),
                              ("--now-ns: '1.5'", "size", "--format", "jsonl", "--now-ns", "1.5")):
@@ -326,7 +326,7 @@ class Size(Streams):
                 args = [] if answers is self.ANSWERS else ["--answers", ",".join(answers)]
                 self.same(["size", "--format", form, "--header", *args],
                           ("\n".join(lines) + "\n").encode(), ("\n".join(expected) + "\n").encode())
-            listed = ",".join("-" if name == "kept" else name for name in names)
+            listed = ",".join("_" if name == "kept" else name for name in names)
             self.same(["size", "--format", form, "--columns", listed, "--answers", ",".join(self.ALL)],
                       "\n".join(lines[1:]).encode(), ("\n".join(expected[1:]) + "\n").encode())
 

@@ -189,7 +189,10 @@ static int32_t try_all(sweep *s)
 {
     const hedge_curve *curve = s->curve;
     const size_t last = curve->knots - 1;
-    int32_t code = try_knots(curve, s->out);
+    int32_t code;
+
+    if (s->progress != NULL && s->progress(s->context, 0.0) != 0) return HEDGE_E_STOPPED;
+    code = try_knots(curve, s->out);
 
     if (code == HEDGE_OK) code = try_range(s, 0, step_of(curve->x[0]), 0.0);
     for (size_t i = 0; i < last && code == HEDGE_OK; i++)

@@ -247,7 +247,8 @@ typedef struct hedge_certificate {
     double hedge[2]; /* what they got (HEDGE_CERTIFY_KNOT, _PATHS: and should have got) */
 } hedge_certificate;
 
-/* Called now and then with the share done, 0 to 1; anything but 0 stops. */
+/* Called at once and then now and again with the share done, 0 to 1; anything
+ * but 0 stops. */
 typedef int32_t hedge_progress(void *context, double done);
 
 /* Tries every score there is, all 2^30 + 1 points of the grid, and proves the

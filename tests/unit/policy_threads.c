@@ -41,10 +41,10 @@ static void must(bool holds, const char *what)
     exit(1);
 }
 
-static int32_t stop_at_once(void *context, double done)
+static int32_t stop_soon(void *context, double done)
 {
-    (void)context, (void)done;
-    return 1;
+    (void)context;
+    return done > 0;
 }
 
 static void ask_curve(const hedge_curve *curve, answers *a)
@@ -133,7 +133,7 @@ static void ask(answers *a, bool certify)
     if (certify) {
         hedge_certificate c = HEDGE_INIT(hedge_certificate);
 
-        a->certified = hedge_curve_certify(hedge_policy_curve(policy, 1), stop_at_once, NULL, &c);
+        a->certified = hedge_curve_certify(hedge_policy_curve(policy, 1), stop_soon, NULL, &c);
         a->tried = c.tried;
     } else {
         a->certified = HEDGE_E_STOPPED;

@@ -223,10 +223,10 @@ def checks(rules, request, quote, now_ns):
     def limit(field):
         return _limit(rules, field)[0]
     yield "halted", "halted", not quote.get("halted")
+    yield "no_quote", "no_quote", (here or override is not None) and there
     yield "bad_amount", "bad_amount", 0 <= amount < math.inf
     yield "max_amount", "max_amount_usd", amount <= limit("max_amount_usd")
     yield "bad_override", "bad_override", override is None or _between(override, 0, 1)
-    yield "no_quote", "no_quote", (here or override is not None) and there
     good = _usable(request, quote)  # what is bad is not looked at any further
     yield "bad_quote", "bad_quote", len(good) == len(quote)
     score, there = "score" in good and override is None, "depth1pct_usd" in good

@@ -69,7 +69,7 @@ class Certify(daemon.Case):
                     c.post("/curve/reload")
             if has_own_name(d):
                 self.assertEqual(tried(d), [1, 1])
-            self.assertGreaterEqual(len(d.events("policy_live")), 3)
+            wait_until(lambda: len(d.events("policy_live")) >= 3, "each went live")
 
     def test_a_journal_from_before_certificates_is_taken_up(self):
         with Daemon(rules(0.01)) as d:

@@ -243,9 +243,9 @@ class Curve:
             return f"<{name}, closed>"
         knots = self.knots
         if len(knots) <= 8:
-            scores, hedges = knots.T.tolist()
+            scores, hedges = ([float(v) for v in column] for column in knots.T)
             return f"{name}({scores}, {hedges}, method={self.method!r})"
-        (first, low), (last, high) = knots[0].tolist(), knots[-1].tolist()
+        (first, low), (last, high) = knots[0], knots[-1]
         return (
             f"<{name} {self.method}, {len(knots)} knots, scores {first:g} to {last:g}, "
             f"hedges {low:g} to {high:g}, {self.hash[:12]}>"

@@ -56,7 +56,7 @@ class Decisions:
     def status(self) -> NDArray[np.object_]:
         """Each row's status by name: "ok", or the breaker that rejected."""
         codes, at = np.unique(self.code, return_inverse=True)
-        names = np.array([status.status_name(code) for code in codes.tolist()] or [""], object)
+        names = np.array([status.status_name(int(code)) for code in codes] or [""], np.object_)
         return names[at].reshape(self.shape)
 
     def flag(self, name: str) -> NDArray[np.bool_]:

@@ -50,12 +50,12 @@ def _axes() -> list[str]:
 def svg(curve: Curve) -> str:
     """The curve and its knots as one standalone SVG image."""
     knots, scores = curve.knots, _grid(curve)
-    points = zip(scores.tolist(), curve(scores).tolist())
+    points = zip(scores, np.asarray(curve(scores)))
     path = "L".join(f"{_x(score):.2f} {_y(hedge):.2f}" for score, hedge in points)
     radius = 3.5 if len(knots) <= _KNOTS_LARGE else 1.2
     dots = (
         f'<circle class="k" cx="{_x(s):.2f}" cy="{_y(h):.2f}" r="{radius}"/>'
-        for s, h in knots.tolist()
+        for s, h in knots
     )
     title = f"Hedge curve, {curve.method}, {len(knots)} knots"
     low, high = knots[0, 1], knots[-1, 1]

@@ -139,7 +139,7 @@ def _flags(columns: dict[str, NDArray[Any]], inputs: _Inputs) -> None:
     missing = previous is not None and np.isnan(previous).any()
     if not missing and halted is None:
         return
-    flags = np.zeros((), np.uint32)
+    flags: NDArray[Any] = np.zeros((), np.uint32)
     for name, bit in (("score", status.QUOTE_SCORE), ("depth1pct_usd", status.QUOTE_DEPTH)):
         if name in columns:
             flags = flags | np.uint32(bit)

@@ -2,6 +2,7 @@
  * certificate: that every score of a policy's curves was tried before it goes live. */
 #include "certificate.h"
 
+#include "build_id.h"
 #include "clock.h"
 #include "log.h"
 
@@ -22,16 +23,20 @@ typedef struct candidate {
     const hedge_curve *curve;
     int32_t asset;
     uint8_t hash[HEDGE_HASH_SIZE];
+    bool good, kept;
 } candidate;
 
 typedef struct work {
     const certificate_options *options;
+    journal *journal;
+    char build[160]; /* what certifies; "": nothing that could be named again */
     candidate *candidates;
     size_t n;
-    atomic_size_t next, done;
-    pthread_mutex_t lock; /* around what follows */
-    pthread_cond_t ended;
+    atomic_size_t next;
+    pthread_mutex_t lock; /* around what follows, and the candidates' marks */
+    pthread_cond_t changed;
     unsigned running;
+    size_t done;
     certificate_result result;
     size_t broken; /* candidate */
     hedge_certificate certificate;
@@ -46,20 +51,37 @@ static bool is_listed(const work *w, const hedge_curve *curve)
     return false;
 }
 
+/* A certificate holds for the very code that was tried, on the path that this
+ * kind of processor takes through it; a version alone names no code. */
+static void name_build(work *w, const hedge_curve *curve)
+{
+    char id[BUILD_ID_MAX];
+
+    if (build_id_of_library(id))
+        snprintf(w->build, sizeof(w->build), "%s %s %s", hedge_version(), id,
+                 hedge_curve_path(curve));
+}
+
+static bool is_known(const work *w, const candidate *c)
+{
+    return w->build[0] != '\0' && journal_has_certificate(w->journal, c->hash, w->build);
+}
+
 /* Curves that are equal are one in a policy, so that comparing pointers does. */
-static bool list_candidates(work *w, journal *j, const hedge_policy *policy)
+static bool list_candidates(work *w, const hedge_policy *policy)
 {
     const size_t assets = hedge_policy_asset_count(policy);
 
     w->candidates = calloc(assets, sizeof(*w->candidates));
     if (w->candidates == NULL) return false;
+    name_build(w, hedge_policy_curve(policy, 0));
     for (size_t i = 0; i < assets; i++) {
         candidate *c = &w->candidates[w->n];
 
         c->curve = hedge_policy_curve(policy, (int32_t)i);
         c->asset = (int32_t)i;
         hedge_curve_hash(c->curve, c->hash);
-        if (!is_listed(w, c->curve) && !journal_has_certificate(j, c->hash)) w->n++;
+        if (!is_listed(w, c->curve) && !is_known(w, c)) w->n++;
     }
     return true;
 }
@@ -86,7 +108,9 @@ static void note(work *w, size_t i, int32_t code, const hedge_certificate *certi
 {
     pthread_mutex_lock(&w->lock);
     if (code == HEDGE_OK) {
-        atomic_fetch_add(&w->done, 1);
+        w->candidates[i].good = true;
+        w->done++;
+        pthread_cond_signal(&w->changed);
     } else if (w->result == CERTIFICATE_GOOD) {
         w->result = code == HEDGE_E_CERTIFY ? CERTIFICATE_BROKEN : CERTIFICATE_STOPPED;
         w->broken = i;
@@ -109,24 +133,47 @@ static void *worker(void *argument)
              &certificate);
     }
     pthread_mutex_lock(&w->lock);
-    if (--w->running == 0) pthread_cond_signal(&w->ended);
+    if (--w->running == 0) pthread_cond_signal(&w->changed);
     pthread_mutex_unlock(&w->lock);
     return NULL;
+}
+
+/* Under the lock, which is given back meanwhile. At once, so that what is done
+ * is done whatever becomes of the rest; and not by the workers, since whoever
+ * holds the journal's file must not wait behind the requests. */
+static void keep_new(work *w)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        candidate *c = &w->candidates[i];
+
+        if (!c->good || c->kept) continue;
+        c->kept = true;
+        pthread_mutex_unlock(&w->lock);
+        if (w->build[0] != '\0' && !journal_keep_certificate(w->journal, c->hash, w->build))
+            LOG(LOG_WARN, "certificate_not_kept", LOG_TEXT("effect", "it is made again next time"));
+        pthread_mutex_lock(&w->lock);
+    }
 }
 
 /* Says now and then how far a long run has come. */
 static void wait_for_workers(work *w)
 {
+    int64_t told_ns = clock_steady_ns();
+
     pthread_mutex_lock(&w->lock);
     while (w->running > 0) {
         struct timespec until;
 
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += TELL_EVERY_S;
-        if (pthread_cond_timedwait(&w->ended, &w->lock, &until) != 0 && w->running > 0)
-            LOG(LOG_INFO, "certifying", LOG_NUMBER("curves", (double)w->n),
-                LOG_NUMBER("done", (double)atomic_load(&w->done)));
+        pthread_cond_timedwait(&w->changed, &w->lock, &until);
+        keep_new(w);
+        if (clock_steady_ns() - told_ns < TELL_EVERY_S * NS_PER_S) continue;
+        told_ns = clock_steady_ns();
+        LOG(LOG_INFO, "certifying", LOG_NUMBER("curves", (double)w->n),
+            LOG_NUMBER("done", (double)w->done));
     }
+    keep_new(w);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -173,11 +220,8 @@ static void tell_fault(const work *w, const hedge_policy *policy, hedge_error *e
              faults[c->fault], c->score[0], c->hedge[0], c->hedge[1]);
 }
 
-static void keep(const work *w, journal *j, const hedge_policy *policy, int64_t begin_ns)
+static void tell(const work *w, const hedge_policy *policy, int64_t begin_ns)
 {
-    for (size_t i = 0; i < w->n; i++)
-        if (!journal_keep_certificate(j, w->candidates[i].hash))
-            LOG(LOG_WARN, "certificate_not_kept", LOG_TEXT("effect", "it is made again next time"));
     LOG(LOG_INFO, "policy_certified", LOG_TEXT("policy", hedge_policy_hash_hex(policy)),
         LOG_NUMBER("curves_tried", (double)w->n),
         LOG_NUMBER("ms", (double)(clock_steady_ns() - begin_ns) / NS_PER_MS));
@@ -187,17 +231,17 @@ certificate_result certificate_ensure(journal *j, const hedge_policy *policy,
                                       const certificate_options *options, hedge_error *error)
 {
     const int64_t begin_ns = clock_steady_ns();
-    work w = {.options = options, .result = CERTIFICATE_GOOD};
+    work w = {.options = options, .journal = j, .result = CERTIFICATE_GOOD};
 
-    if (!list_candidates(&w, j, policy)) return CERTIFICATE_FAILED;
+    if (!list_candidates(&w, policy)) return CERTIFICATE_FAILED;
     pthread_mutex_init(&w.lock, NULL);
-    pthread_cond_init(&w.ended, NULL);
+    pthread_cond_init(&w.changed, NULL);
     if (w.n > 0 && !run_workers(&w)) w.result = CERTIFICATE_FAILED;
-    pthread_cond_destroy(&w.ended);
+    pthread_cond_destroy(&w.changed);
     pthread_mutex_destroy(&w.lock);
     /* A worker that saw the stop between two curves took none and said nothing. */
-    if (w.result == CERTIFICATE_GOOD && atomic_load(&w.done) < w.n) w.result = CERTIFICATE_STOPPED;
-    if (w.result == CERTIFICATE_GOOD && w.n > 0) keep(&w, j, policy, begin_ns);
+    if (w.result == CERTIFICATE_GOOD && w.done < w.n) w.result = CERTIFICATE_STOPPED;
+    if (w.result == CERTIFICATE_GOOD && w.n > 0) tell(&w, policy, begin_ns);
     if (w.result == CERTIFICATE_BROKEN) tell_fault(&w, policy, error);
     free(w.candidates);
     return w.result;

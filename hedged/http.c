@@ -284,6 +284,14 @@ static bool handle(struct mg_connection *connection, const http_service *service
     return true;
 }
 
+static bool check_open(const http_service *service, const http_route *route, problem *p)
+{
+    if (route->always || service->open(service->context)) return true;
+    problem_set(p, 503, "stopping", NULL, "the daemon is starting or stopping");
+    p->retry_after_s = 1;
+    return false;
+}
+
 static int begin_request(struct mg_connection *connection)
 {
     const int64_t begin_ns = clock_steady_ns();
@@ -296,16 +304,11 @@ static int begin_request(struct mg_connection *connection)
     bool close = wants_close(connection), ok;
     problem p;
 
-    if (!service->open(service->context)) {
-        problem_set(&p, 503, "stopping", NULL, "the daemon is starting or stopping");
-        p.retry_after_s = 1;
-        ok = false;
-    } else {
-        ok = check_host(info, &p) && check_origin(connection, &p) &&
-             find_route(service, info, &request, &reply, &route, &p) &&
-             body_length(connection, service->routes[route].body, &request.body_size, &p) &&
-             handle(connection, service, route, &request, &reply, &p);
-    }
+    ok = check_host(info, &p) && check_origin(connection, &p) &&
+         find_route(service, info, &request, &reply, &route, &p) &&
+         check_open(service, &service->routes[route], &p) &&
+         body_length(connection, service->routes[route].body, &request.body_size, &p) &&
+         handle(connection, service, route, &request, &reply, &p);
     if (!ok) {
         /* The body was not read, or not to its end. */
         close = true;

@@ -31,7 +31,8 @@ void http_reply_problem(http_reply *reply, const problem *p);
 /* One route; `path` may end in one `{…}`. */
 typedef struct http_route {
     const char *method, *path;
-    bool body; /* the request has one */
+    bool body;   /* the request has one */
+    bool always; /* served while starting and stopping, too: it touches nothing */
     void (*handle)(void *context, const http_request *request, http_reply *reply);
 } http_route;
 
@@ -42,7 +43,7 @@ typedef struct http_service {
     void *context;
     /* After each reply; route_count for one that no route took. */
     void (*served)(void *context, size_t route, int status, int64_t duration_ns);
-    /* False: answer 503 `stopping` and touch nothing. */
+    /* False: only what is served always; else answer 503 `stopping`. */
     bool (*open)(void *context);
 } http_service;
 

@@ -314,23 +314,24 @@ bool journal_rows(journal *j, uint64_t after, const char *asset, size_t limit, j
     return ok;
 }
 
-bool journal_has_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE])
+bool journal_has_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE],
+                             const char *build)
 {
     bool found;
 
-    if (strstr(hedge_version(), ".dirty") != NULL) return false;
     lock_file(j);
-    found = journal_file_has_certificate(&j->file, curve_hash, hedge_version());
+    found = journal_file_has_certificate(&j->file, curve_hash, build);
     pthread_mutex_unlock(&j->file_lock);
     return found;
 }
 
-bool journal_keep_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE])
+bool journal_keep_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE],
+                              const char *build)
 {
     bool kept;
 
     lock_file(j);
-    kept = journal_file_keep_certificate(&j->file, curve_hash, hedge_version(), clock_wall_ns());
+    kept = journal_file_keep_certificate(&j->file, curve_hash, build, clock_wall_ns());
     pthread_mutex_unlock(&j->file_lock);
     return kept;
 }

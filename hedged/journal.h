@@ -43,12 +43,13 @@ journal_result journal_append(journal *j, hedge_record *records, size_t n);
  * once by its hash. */
 journal_result journal_append_policy(journal *j, hedge_record *record, const char *policy_text);
 
-/* Whether this build has certified the curve of that hash; false too where it
- * cannot be read. A build of a changed tree has no name of its own, and so no
- * certificates. Any thread. */
-bool journal_has_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE]);
+/* Whether that build has certified the curve of that hash; false too where it
+ * cannot be read. Any thread. */
+bool journal_has_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE],
+                             const char *build);
 /* Keeps that it has. False: the disk refused. Any thread. */
-bool journal_keep_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE]);
+bool journal_keep_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE],
+                              const char *build);
 
 /* The newest committed record; seq 0: none. */
 typedef struct journal_head {

@@ -19,16 +19,16 @@
 #define EXIT_STOPPED (-1) /* ours alone: told to stop before it served; 0 to the outside */
 
 static const http_route routes[] = {
-    {"POST", "/hedge", true, route_hedge},
-    {"POST", "/hedge/batch", true, route_hedge_batch},
-    {"PUT", "/quotes/{asset}", true, route_put_quote},
-    {"GET", "/quotes", false, route_quotes},
-    {"GET", "/curve", false, route_curve},
-    {"POST", "/curve/reload", false, route_reload},
-    {"GET", "/decisions", false, route_decisions},
-    {"GET", "/healthz", false, route_healthz},
-    {"GET", "/readyz", false, route_readyz},
-    {"GET", "/metrics", false, route_metrics},
+    {"POST", "/hedge", true, false, route_hedge},
+    {"POST", "/hedge/batch", true, false, route_hedge_batch},
+    {"PUT", "/quotes/{asset}", true, false, route_put_quote},
+    {"GET", "/quotes", false, false, route_quotes},
+    {"GET", "/curve", false, false, route_curve},
+    {"POST", "/curve/reload", false, false, route_reload},
+    {"GET", "/decisions", false, false, route_decisions},
+    {"GET", "/healthz", false, true, route_healthz},
+    {"GET", "/readyz", false, false, route_readyz},
+    {"GET", "/metrics", false, false, route_metrics},
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))

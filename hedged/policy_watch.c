@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SETTLE_MS 50       /* changes that come together are looked at together, */
@@ -28,6 +29,7 @@
  * a while, knots elsewhere that a refused policy names, a journal that would
  * not take the new policy. */
 #define LOOK_MS 3000
+#define WAITING_MAX 8 /* reloads asked for at the same time */
 
 struct policy_watch {
     const settings *settings;
@@ -39,6 +41,7 @@ struct policy_watch {
     char certified[65]; /* the newest policy found good, for a journal that cannot say so */
     int wake_fd;        /* something is asked of the thread: */
     atomic_bool stop, asked;
+    atomic_int waiting; /* callers of policy_watch_reload */
     pthread_t thread;
 };
 
@@ -109,46 +112,102 @@ static bool fail_ours(const policy_watch *w, policy_reload *out, const char *wha
     return false;
 }
 
-static bool is_stopping(void *watch)
+/* ---- certifying ------------------------------------------------------------- */
+
+/* What a look at a policy's files says of them: another number, other files. */
+static uint64_t fingerprint(const hedge_policy *policy)
 {
-    return atomic_load(&((policy_watch *)watch)->stop);
+    uint64_t print = 0xcbf29ce484222325u; /* FNV-1a, a word at a time */
+
+    for (size_t i = 0; hedge_policy_file(policy, i) != NULL; i++) {
+        struct stat s = {0};
+        const bool there = stat(hedge_policy_file(policy, i), &s) == 0;
+        const uint64_t words[] = {there,
+                                  s.st_dev,
+                                  s.st_ino,
+                                  (uint64_t)s.st_size,
+                                  (uint64_t)s.st_mtim.tv_sec,
+                                  (uint64_t)s.st_mtim.tv_nsec};
+
+        for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+            print = (print ^ words[k]) * 0x100000001b3u;
+    }
+    return print;
 }
 
-/* One curve at a time and behind the requests, which go on meanwhile. */
-static bool certify(policy_watch *w, const hedge_policy *policy, policy_reload *out)
+/* A policy that is being certified, and its files as they were. */
+typedef struct attempt {
+    policy_watch *watch;
+    const hedge_policy *policy;
+    uint64_t files;
+} attempt;
+
+/* What is no longer in the files shall not go live, and what is there now
+ * shall not have to wait for it. */
+static bool is_over(void *context)
 {
+    const attempt *a = context;
+
+    return atomic_load(&a->watch->stop) || fingerprint(a->policy) != a->files;
+}
+
+static bool is_on_disk(const policy_watch *w, const hedge_policy *policy)
+{
+    hedge_policy *read;
+    bool same;
+
+    if (hedge_policy_load_with(w->settings->policy_path, &w->settings->overrides, NULL, &read) !=
+        HEDGE_OK)
+        return false;
+    same = strcmp(hedge_policy_hash_hex(read), hedge_policy_hash_hex(policy)) == 0;
+    hedge_policy_free(read);
+    return same;
+}
+
+/* How a look at the files ended. */
+typedef enum outcome {
+    UNCHANGED,
+    WENT_LIVE,
+    REFUSED,  /* for a fault that is told */
+    STOPPED,  /* with the daemon: nothing is wrong with the policy */
+    OVERTAKEN /* the files have changed meanwhile: look again */
+} outcome;
+
+/* One curve at a time and behind the requests, which go on meanwhile.
+ * UNCHANGED: nothing stands in the policy's way. */
+static outcome certify(policy_watch *w, const hedge_policy *policy, policy_reload *out)
+{
+    attempt a = {.watch = w, .policy = policy, .files = fingerprint(policy)};
     const certificate_options options = {
-        .threads = 1, .behind = true, .stop = is_stopping, .context = w};
+        .threads = 1, .behind = true, .stop = is_over, .context = &a};
 
     if (!w->settings->certify || strcmp(w->certified, hedge_policy_hash_hex(policy)) == 0)
-        return true;
+        return UNCHANGED;
     switch (certificate_ensure(w->journal, policy, &options, &out->error)) {
     case CERTIFICATE_GOOD:
         snprintf(w->certified, sizeof(w->certified), "%s", hedge_policy_hash_hex(policy));
-        return true;
+        return is_on_disk(w, policy) ? UNCHANGED : OVERTAKEN;
     case CERTIFICATE_BROKEN:
-        return false;
+        return REFUSED;
     case CERTIFICATE_STOPPED:
-        return fail_ours(w, out, "the daemon is stopping");
+        return atomic_load(&w->stop) ? STOPPED : OVERTAKEN;
     case CERTIFICATE_FAILED:
         break;
     }
-    return fail_ours(w, out, "no memory or no thread to certify its curves with");
+    fail_ours(w, out, "no memory or no thread to certify its curves with");
+    return REFUSED;
 }
+
+/* ---- going live ------------------------------------------------------------- */
 
 /* Journal before market: no decision may name a policy that the journal does
  * not hold. And everything that can fail before the journal: what it says went
- * live, went live. */
+ * live, went live. Takes the policy over. */
 static bool go_live(policy_watch *w, const char *cause, hedge_policy *policy, policy_reload *out)
 {
-    live_policy *next;
+    live_policy *next = live_prepare(w->live, policy);
     hedge_record record;
 
-    if (!certify(w, policy, out)) {
-        hedge_policy_free(policy);
-        return false;
-    }
-    next = live_prepare(w->live, policy);
     if (next == NULL)
         return fail_ours(w, out, "out of memory, or over 1,024 names of assets since the start");
     fill_record(&record, HEDGE_RECORD_POLICY, policy, cause);
@@ -162,36 +221,68 @@ static bool go_live(policy_watch *w, const char *cause, hedge_policy *policy, po
     return true;
 }
 
+/* One look at the files. */
+static outcome look(policy_watch *w, const char *cause, policy_reload *out)
+{
+    hedge_policy *next;
+    outcome o;
+
+    if (hedge_policy_load_with(w->settings->policy_path, &w->settings->overrides, &out->error,
+                               &next) != HEDGE_OK)
+        return REFUSED;
+    o = strcmp(hedge_policy_hash_hex(next), out->previous) == 0 ? UNCHANGED : WENT_LIVE;
+    if (o == WENT_LIVE) {
+        const outcome certified = certify(w, next, out);
+
+        if (certified == UNCHANGED) {
+            snprintf(out->hash, sizeof(out->hash), "%s", hedge_policy_hash_hex(next));
+            return go_live(w, cause, next, out) ? WENT_LIVE : REFUSED;
+        }
+        o = certified;
+    }
+    hedge_policy_free(next);
+    return o;
+}
+
 static void reload(policy_watch *w, const char *cause, policy_reload *out)
 {
     live_policy *now = live_acquire(w->live);
-    hedge_policy *next;
+    outcome o;
 
     snprintf(out->previous, sizeof(out->previous), "%s", hedge_policy_hash_hex(now->policy));
     snprintf(out->hash, sizeof(out->hash), "%s", out->previous);
-    out->ok = hedge_policy_load_with(w->settings->policy_path, &w->settings->overrides, &out->error,
-                                     &next) == HEDGE_OK;
-    if (out->ok && strcmp(hedge_policy_hash_hex(next), out->previous) != 0) {
-        snprintf(out->hash, sizeof(out->hash), "%s", hedge_policy_hash_hex(next));
-        out->ok = out->changed = go_live(w, cause, next, out);
-    } else if (out->ok) {
-        hedge_policy_free(next);
-    }
-    if (out->ok) {
+    do
+        o = look(w, cause, out);
+    while (o == OVERTAKEN && !atomic_load(&w->stop));
+    out->ok = o == UNCHANGED || o == WENT_LIVE;
+    out->changed = o == WENT_LIVE;
+    if (!out->ok) snprintf(out->hash, sizeof(out->hash), "%s", out->previous);
+    if (out->ok)
         note_success(w, out->hash);
-    } else {
-        snprintf(out->hash, sizeof(out->hash), "%s", out->previous);
+    else if (o == REFUSED)
         refuse(w, cause, now->policy, &out->error);
-    }
+    else
+        fail_ours(w, out, "the daemon is stopping");
     live_release(now);
 }
 
-void policy_watch_reload(policy_watch *w, const char *cause, policy_reload *out)
+static void reload_in_turn(policy_watch *w, const char *cause, policy_reload *out)
 {
     *out = (policy_reload){.error = HEDGE_INIT(hedge_error)};
     pthread_mutex_lock(&w->reload_lock);
     reload(w, cause, out);
     pthread_mutex_unlock(&w->reload_lock);
+}
+
+void policy_watch_reload(policy_watch *w, const char *cause, policy_reload *out)
+{
+    if (atomic_fetch_add(&w->waiting, 1) < WAITING_MAX) {
+        reload_in_turn(w, cause, out);
+    } else { /* each waits with a thread that requests need */
+        *out = (policy_reload){.error = HEDGE_INIT(hedge_error)};
+        fail_ours(w, out, "other reloads are waiting already");
+    }
+    atomic_fetch_sub(&w->waiting, 1);
 }
 
 void policy_watch_read_state(policy_watch *w, policy_watch_state *out)
@@ -287,7 +378,7 @@ static void *watch_main(void *argument)
 
         /* Looks once more with the new watches in place: what changed before
          * them would go unseen. */
-        policy_watch_reload(w, atomic_exchange(&w->asked, false) ? "signal" : "file", &result);
+        reload_in_turn(w, atomic_exchange(&w->asked, false) ? "signal" : "file", &result);
         const bool go_on = (result.changed && !atomic_load(&w->stop)) || wait_for_change(w, fd);
         if (fd >= 0) close(fd);
         if (!go_on) return NULL;

@@ -34,7 +34,9 @@ void policy_watch_free(policy_watch *w);
 /* Reads the files and, if they say something new, certifies its curves, puts
  * it into the journal and makes it live. Whatever is wrong with them, the old
  * policy stays. `cause` (a literal: "file", "request") goes into log and
- * journal. Takes about a second for each new curve. Any thread. */
+ * journal. Takes about a second for each new curve; should the files change
+ * meanwhile, it begins again with them. A few callers may wait at a time; the
+ * others are turned away at once. Any thread. */
 void policy_watch_reload(policy_watch *w, const char *cause, policy_reload *out);
 /* Has the watching thread reload, with the cause "signal". Returns at once. */
 void policy_watch_ask(policy_watch *w);

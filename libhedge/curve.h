@@ -74,6 +74,7 @@ struct hedge_curve {
     const double *x;             /* their scores on the grid */
     size_t knots;
     int32_t method;
+    curve_path path;
 };
 
 /* Forces a path, for tests. False, and the next best one, if this processor or

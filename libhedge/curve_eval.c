@@ -74,6 +74,7 @@ bool curve_set_path(hedge_curve *curve, curve_path path)
 
     while (!has_path(best))
         best--;
+    curve->path = best;
     curve->eval = best == CURVE_PATH_PORTABLE ? eval_portable : eval_fma;
     switch (best) {
     case CURVE_PATH_PORTABLE:
@@ -94,6 +95,7 @@ bool curve_set_path(hedge_curve *curve, curve_path path)
 #else
 bool curve_set_path(hedge_curve *curve, curve_path path)
 {
+    curve->path = CURVE_PATH_PORTABLE;
     curve->eval = eval_portable;
     curve->eval_n = eval_n_portable;
     return path == CURVE_PATH_PORTABLE;
@@ -144,4 +146,11 @@ void hedge_curve_eval_n(const hedge_curve *curve, const double *score, double *h
         return;
     }
     curve->eval_n(curve, score, hedge, n);
+}
+
+const char *hedge_curve_path(const hedge_curve *curve)
+{
+    static const char *const names[] = {"portable", "fma", "avx2", "avx512"};
+
+    return curve != NULL ? names[curve->path] : NULL;
 }

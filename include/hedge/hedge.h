@@ -172,7 +172,8 @@ HEDGE_API HEDGE_MUST_CHECK int32_t hedge_curve_new(int32_t method, const double 
 HEDGE_API double hedge_curve_eval(const hedge_curve *curve, double score);
 
 /* hedge[i] = hedge_curve_eval(curve, score[i]) for i < n, bit for bit. The
- * arrays may be the same one, but must not overlap otherwise. */
+ * arrays may be the same one, but must not overlap otherwise. Nothing is done
+ * where one of them is null. */
 HEDGE_API void hedge_curve_eval_n(const hedge_curve *curve, const double *score, double *hedge,
                                   size_t n);
 
@@ -224,6 +225,11 @@ typedef struct hedge_piece {
 HEDGE_API size_t hedge_curve_piece_count(const hedge_curve *curve);
 /* Piece i, in the order of scores. HEDGE_OK, HEDGE_E_ARG, HEDGE_E_STRUCT_SIZE. */
 HEDGE_API int32_t hedge_curve_piece(const hedge_curve *curve, size_t i, hedge_piece *out);
+
+/* How this processor computes the curve: "portable", "fma", "avx2" or "avx512",
+ * the widest there is. Every one gives the same bits. Static storage; NULL for a
+ * null curve. */
+HEDGE_API const char *hedge_curve_path(const hedge_curve *curve);
 
 /* SHA-256 of the method and the knots as given: the curve's name. Equal hashes,
  * equal curves. HEDGE_OK, HEDGE_E_ARG. */
@@ -419,7 +425,7 @@ typedef struct hedge_quote {
     uint32_t struct_size;
     uint32_t flags;        /* HEDGE_QUOTE_… */
     double score;          /* Swing Sustainability Score, [0, 1] */
-    double previous_score; /* the score before it, [0, 1] */
+    double previous_score; /* the score before it; judged by the score_jump breaker alone */
     double confidence;     /* the model's, [0, 1] */
     int64_t score_ts_ns;
     double depth1pct_usd; /* USD resting within 1 % of the mid price, both sides, >= 0 */

@@ -327,6 +327,8 @@ def main():
     if sys.maxsize < 2**32:
         print("SKIPPED: the facts are those of 64-bit machines")
         return 77
+    if len(sys.argv) < 4:
+        sys.exit("usage: abi.py LIBHEDGE.SO HEDGE.H ABI.TXT [--update]")
     library, path, description = sys.argv[1:4]
     header = Header(path)
     new = describe(header, exported(library))

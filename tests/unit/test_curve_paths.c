@@ -342,11 +342,14 @@ Test(curve_paths, are_named_where_they_are_not_there)
     for (size_t p = 0; p < COUNT(paths); p++) {
         has[p] = curve_set_path(c, paths[p].path);
         if (!has[p]) fprintf(stderr, "skipped: no %s path here\n", paths[p].name);
+        cr_assert_eq(strcmp(hedge_curve_path(c), paths[p].name) == 0, has[p], "%s is called %s",
+                     paths[p].name, hedge_curve_path(c));
         cr_assert(same_bits(hedge_curve_eval(c, 0.5), c->eval(c, 0.5)), "%s", paths[p].name);
         /* A path that is not there leaves the next best one, not none. */
         cr_assert(p == 0 || !has[p] || has[p - 1], "%s without %s", paths[p].name,
                   paths[p - 1].name);
     }
     cr_assert(has[CURVE_PATH_PORTABLE]);
+    cr_assert_null(hedge_curve_path(NULL));
     hedge_curve_free(c);
 }

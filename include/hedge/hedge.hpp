@@ -15,8 +15,9 @@
  *  - A const curve or policy may be used by any number of threads at once; a
  *    market's const calls too, beside one writer. Moving or destroying an owner
  *    is for one thread, when no other uses it.
- *  - Arrays that belong together must be of one length: else HEDGE_E_ARG, and
- *    nothing is written.
+ *  - Arrays that belong together must be of one length, and a null pointer has
+ *    none: else HEDGE_E_ARG, and nothing is written.
+ *  - What would dangle, and arguments that were surely swapped, do not compile.
  *  - Neither exceptions nor run-time type information are needed. */
 #ifndef HEDGE_HEDGE_HPP
 #define HEDGE_HEDGE_HPP
@@ -45,6 +46,7 @@ template <class Self> class curve_calls
     [[nodiscard]] std::int32_t eval_n(view<const double> scores, view<double> hedges) const noexcept
     {
         if (handle() == nullptr || scores.size() != hedges.size()) return HEDGE_E_ARG;
+        if (!detail::sound(scores) || !detail::sound(hedges)) return HEDGE_E_ARG;
         hedge_curve_eval_n(handle(), scores.data(), hedges.data(), scores.size());
         return HEDGE_OK;
     }
@@ -222,6 +224,7 @@ class policy : public detail::owner<hedge_policy, hedge_policy_free>
         const std::int32_t code = hedge_policy_parse(text.data(), text.size(), &why, &handle);
         return detail::built<policy>(code, handle, why);
     }
+    template <class N, detail::if_null<N> = 0> static result<policy> parse(N) = delete;
 
     /* The index of an asset, HEDGE_E_NOT_FOUND or HEDGE_E_ARG. Looks a name up:
      * keep the index, it holds for this policy. */
@@ -229,6 +232,7 @@ class policy : public detail::owner<hedge_policy, hedge_policy_free>
     {
         return hedge_policy_asset(get(), detail::c_name(name).text);
     }
+    template <class N, detail::if_null<N> = 0> std::int32_t asset(N) const = delete;
     [[nodiscard]] std::size_t asset_count() const noexcept
     {
         return hedge_policy_asset_count(get());
@@ -292,8 +296,14 @@ class policy : public detail::owner<hedge_policy, hedge_policy_free>
         out.status = code;
         return out;
     }
+    /* A double does not hold today's nanoseconds. */
+    template <class F, detail::if_floating<F> = 0>
+    decision size(const hedge_request &, const hedge_quote &, F) const = delete;
+    template <class F, detail::if_floating<F> = 0>
+    std::int32_t size(const hedge_request &, const hedge_quote &, F,
+                      hedge_decision &) const = delete;
     /* Decides every row, each as size() does, bit for bit. HEDGE_OK: each row
-     * has its status. Columns of different lengths: HEDGE_E_ARG. */
+     * has its status. Columns of different lengths, or null: HEDGE_E_ARG. */
     [[nodiscard]] std::int32_t size_n(const size_in &in, const size_out &out) const noexcept
     {
         if (!in.even() || !out.even(in.rows())) return HEDGE_E_ARG;
@@ -326,6 +336,7 @@ class market : public detail::owner<hedge_market, hedge_market_free>
     {
         return hedge_market_add(get(), detail::c_name(name).text);
     }
+    template <class N, detail::if_null<N> = 0> std::int32_t add(N) = delete;
     /* HEDGE_OK; HEDGE_E_OLDER, which changes nothing; HEDGE_E_ARG. */
     std::int32_t put_score(std::int32_t slot, double score, double confidence,
                            std::int64_t ts_ns) noexcept
@@ -340,6 +351,13 @@ class market : public detail::owner<hedge_market, hedge_market_free>
     {
         return hedge_market_put_halt(get(), slot, halted ? 1 : 0);
     }
+    /* As in quote: a time is whole, and neither number nor text is a truth. */
+    template <class F, detail::if_floating<F> = 0>
+    std::int32_t put_score(std::int32_t, double, double, F) = delete;
+    template <class F, detail::if_floating<F> = 0>
+    std::int32_t put_depth(std::int32_t, double, F) = delete;
+    template <class F, detail::if_floating<F> = 0> std::int32_t put_halt(std::int32_t, F) = delete;
+    template <class P> std::int32_t put_halt(std::int32_t, P *) = delete;
     /* Forgets the slot's score and depth, for a clock that stepped back. */
     std::int32_t reset_slot(std::int32_t slot) noexcept
     {

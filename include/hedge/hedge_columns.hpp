@@ -15,7 +15,8 @@ namespace hedge
 class size_in
 {
   public:
-    explicit size_in(view<const double> amount_usd) noexcept : in_(), rows_(amount_usd.size())
+    explicit size_in(view<const double> amount_usd) noexcept
+        : in_(), rows_(amount_usd.size()), even_(detail::sound(amount_usd))
     {
         in_.amount_usd = amount_usd.data();
     }
@@ -29,6 +30,7 @@ class size_in
     {
         return put(in_.asset, column);
     }
+    template <class F, detail::if_floating<F> = 0> size_in &asset(F) = delete;
     size_in &now_ns(std::int64_t all) noexcept
     {
         in_.now_all_ns = all;
@@ -38,6 +40,7 @@ class size_in
     {
         return put(in_.now_ns, column);
     }
+    template <class F, detail::if_floating<F> = 0> size_in &now_ns(F) = delete;
     size_in &override_score(view<const double> column) noexcept
     {
         return put(in_.override_score, column);
@@ -79,7 +82,7 @@ class size_in
     {
         return rows_;
     }
-    /* Every column has as many rows as amount_usd. */
+    /* Every column is there and has as many rows as amount_usd. */
     [[nodiscard]] bool even() const noexcept
     {
         return even_;
@@ -93,13 +96,13 @@ class size_in
     template <class T> size_in &put(const T *&at, view<const T> column) noexcept
     {
         at = column.data();
-        even_ = even_ && column.size() == rows_;
+        even_ = even_ && detail::sound(column) && column.size() == rows_;
         return *this;
     }
 
     sized<hedge_size_in> in_;
     std::size_t rows_;
-    bool even_ = true;
+    bool even_;
 };
 
 /* The outputs. What is not set is not written. */
@@ -169,7 +172,7 @@ class size_out
     template <class T> size_out &put(T *&at, view<T> column) noexcept
     {
         at = column.data();
-        even_ = even_ && (columns_ == 0 || column.size() == rows_);
+        even_ = even_ && detail::sound(column) && (columns_ == 0 || column.size() == rows_);
         rows_ = column.size();
         columns_++;
         return *this;

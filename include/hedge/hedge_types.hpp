@@ -20,6 +20,9 @@
 #if defined(__cpp_exceptions)
 #include <exception>
 #endif
+#if __cplusplus >= 202002L && __has_include(<span>)
+#include <span> /* brings std::ranges::enable_borrowed_range where there is one */
+#endif
 
 namespace hedge
 {
@@ -28,14 +31,31 @@ namespace hedge
 
 template <class T> class view;
 
+/* Whether a C holds its elements elsewhere, so that they outlive it: then a view
+ * may be made from a temporary one. For a span of your own, say so:
+ *   template <class T> inline constexpr bool hedge::borrows<my::span<T>> = true; */
+#if defined(__cpp_lib_span) && defined(__cpp_lib_ranges)
+template <class C> inline constexpr bool borrows = std::ranges::enable_borrowed_range<C>;
+#else
+template <class C> inline constexpr bool borrows = false;
+#endif
+template <class T> inline constexpr bool borrows<view<T>> = true;
+template <class C, class Traits>
+inline constexpr bool borrows<std::basic_string_view<C, Traits>> = true;
+#if defined(__cpp_lib_span)
+template <class T, std::size_t N> inline constexpr bool borrows<std::span<T, N>> = true;
+#endif
+
 namespace detail
 {
 
 template <class C> using data_t = decltype(std::data(std::declval<C &>()));
 
-/* Holds its elements elsewhere, as a span does: constness does not go through. */
-template <class C>
-inline constexpr bool borrowed = std::is_same_v<data_t<C>, data_t<const C>> && !std::is_array_v<C>;
+/* What 0, NULL and nullptr are, where a pointer or a text is asked for. */
+template <class N>
+using if_null = std::enable_if_t<std::is_integral_v<N> || std::is_null_pointer_v<N>, int>;
+/* What a whole number or a truth must not be made from. */
+template <class F> using if_floating = std::enable_if_t<std::is_floating_point_v<F>, int>;
 
 template <class C, class T, class = void> inline constexpr bool viewable = false;
 /* C is what a forwarding reference deduces: an lvalue, or a temporary that owns
@@ -43,7 +63,7 @@ template <class C, class T, class = void> inline constexpr bool viewable = false
 template <class C, class T>
 inline constexpr bool viewable<C, T, std::void_t<data_t<std::remove_reference_t<C>>>> =
     !std::is_same_v<std::remove_cv_t<std::remove_reference_t<C>>, view<T>> &&
-    (std::is_lvalue_reference_v<C> || borrowed<std::remove_reference_t<C>>)&&std::is_convertible_v<
+    (std::is_lvalue_reference_v<C> || borrows<std::remove_cv_t<C>>)&&std::is_convertible_v<
         std::remove_pointer_t<data_t<std::remove_reference_t<C>>> (*)[], T (*)[]>;
 
 } // namespace detail
@@ -58,6 +78,8 @@ template <class T> class view
     constexpr view(T *data, std::size_t size) noexcept : data_(data), size_(size)
     {
     }
+    /* {0, 1} would be a null pointer and a length. */
+    template <class N, detail::if_null<N> = 0> view(N, std::size_t) = delete;
     template <class C, std::enable_if_t<detail::viewable<C, T>, int> = 0>
     constexpr view(C &&from) noexcept : data_(std::data(from)), size_(std::size(from))
     {
@@ -94,6 +116,17 @@ template <class T> class view
     std::size_t size_ = 0;
 };
 
+namespace detail
+{
+
+/* It has no elements, or it has them somewhere. */
+template <class T> [[nodiscard]] constexpr bool sound(view<T> of) noexcept
+{
+    return of.data() != nullptr || of.empty();
+}
+
+} // namespace detail
+
 /* ---- structs that know their size -------------------------------------- */
 
 /* A struct of hedge.h, zeroed but for struct_size. It is one, too: pass it
@@ -123,6 +156,8 @@ struct request : sized<hedge_request> {
         asset = of_asset;
         amount_usd = of_usd;
     }
+    /* The asset comes first. */
+    template <class F, class U, detail::if_floating<F> = 0> request(F, U) = delete;
     /* Decide for this score, [0, 1], in place of the quote's. */
     constexpr void set_override(double to) noexcept
     {
@@ -142,6 +177,8 @@ struct quote : sized<hedge_quote> {
         score_ts_ns = at_ns;
         flags |= HEDGE_QUOTE_SCORE;
     }
+    /* A double does not hold today's nanoseconds; the time comes last. */
+    template <class F, detail::if_floating<F> = 0> void set_score(double, double, F) = delete;
     constexpr void set_previous(double to) noexcept
     {
         previous_score = to;
@@ -153,10 +190,13 @@ struct quote : sized<hedge_quote> {
         depth_ts_ns = at_ns;
         flags |= HEDGE_QUOTE_DEPTH;
     }
+    template <class F, detail::if_floating<F> = 0> void set_depth(double, F) = delete;
     constexpr void set_halted(bool to) noexcept
     {
         flags = to ? flags | HEDGE_QUOTE_HALTED : flags & ~HEDGE_QUOTE_HALTED;
     }
+    template <class F, detail::if_floating<F> = 0> void set_halted(F) = delete;
+    template <class P> void set_halted(P *) = delete; /* nor is a text a truth */
 };
 
 /* The answer. Until one is written into it, it is not ok(). */
@@ -277,7 +317,8 @@ struct error : sized<hedge_error> {
     }
 };
 
-/* A T, or the error for which there is none; then value() is an empty T. */
+/* A T, or the error for which there is none; then value() is an empty T. Of a
+ * temporary result nothing is lent, as it would not last: take the value. */
 template <class T> class [[nodiscard]] result
 {
   public:
@@ -300,7 +341,11 @@ template <class T> class [[nodiscard]] result
     {
         return error_.code;
     }
-    [[nodiscard]] const hedge::error &error() const noexcept
+    [[nodiscard]] const hedge::error &error() const &noexcept
+    {
+        return error_;
+    }
+    [[nodiscard]] hedge::error error() const &&noexcept
     {
         return error_;
     }
@@ -317,14 +362,16 @@ template <class T> class [[nodiscard]] result
     {
         return std::move(value_);
     }
-    [[nodiscard]] T *operator->() noexcept
+    void value() const && = delete;
+    [[nodiscard]] T *operator->() &noexcept
     {
         return &value_;
     }
-    [[nodiscard]] const T *operator->() const noexcept
+    [[nodiscard]] const T *operator->() const &noexcept
     {
         return &value_;
     }
+    const T *operator->() const && = delete;
 
   private:
     T value_;

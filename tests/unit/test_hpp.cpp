@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * hedge.hpp: what its owners, views and results promise. A plain program: it
- * counts what is allocated and freed. test_hpp_same.cpp has the calls. */
+ * counts what is allocated and freed. test_hpp_same.cpp has the calls,
+ * test_hpp_refused.cpp what must not compile. */
 #include "test_hpp.hpp"
 
 #include <array>
@@ -356,6 +357,7 @@ int main()
     names_are_taken_whole_or_not_at_all();
     a_decision_is_not_ok_before_it_is_made();
     calls_are_those_of_c();
+    null_is_no_array();
     CHECK(live == before); /* freed once each */
     return failed != 0;
 }

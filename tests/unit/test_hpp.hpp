@@ -15,5 +15,6 @@ hedge::curve some_curve(); /* the default knots */
 hedge::policy some_policy();
 
 void calls_are_those_of_c();
+void null_is_no_array();
 
 #endif

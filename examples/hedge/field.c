@@ -100,6 +100,25 @@ size_t field_decode(const field *f, char *text, size_t capacity)
     return n;
 }
 
+bool field_is(const field *f, const char *word)
+{
+    const char *p = f->at;
+    const char *end = p + f->n;
+    size_t left = strlen(word);
+
+    if (f->kind == FIELD_TEXT) return f->n == left && memcmp(p, word, left) == 0;
+    while (p < end) {
+        char out[4];
+        size_t more;
+
+        p += decode_one(p, end, f->kind, out, &more);
+        if (more > left || memcmp(word, out, more) != 0) return false;
+        word += more;
+        left -= more;
+    }
+    return left == 0;
+}
+
 /* ---- values ---------------------------------------------------------------- */
 
 /* The field as it may be shown on a terminal: its beginning, without control
@@ -143,16 +162,11 @@ bool field_int64(const field *f, const char *column, int64_t *out, char why[FIEL
     return field_refuse(f, column, "a whole number of 64 bits", why);
 }
 
-static bool is_word(const field *f, const char *word)
-{
-    return f->n == strlen(word) && memcmp(f->at, word, f->n) == 0;
-}
-
 bool field_bool(const field *f, const char *column, bool *out, char why[FIELD_WHY_MAX])
 {
     if (f->kind == FIELD_TEXT) {
-        *out = is_word(f, "1") || is_word(f, "true");
-        if (*out || is_word(f, "0") || is_word(f, "false")) return true;
+        *out = field_is(f, "1") || field_is(f, "true");
+        if (*out || field_is(f, "0") || field_is(f, "false")) return true;
     }
     return field_refuse(f, column, "0, 1, false or true", why);
 }

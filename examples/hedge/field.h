@@ -26,8 +26,11 @@ typedef struct field {
 } field;
 
 /* The text that is meant; returns its length, capacity if it is longer than
- * capacity - 1. A NUL follows. */
+ * capacity - 1. A NUL follows; there may be others within. */
 size_t field_decode(const field *f, char *text, size_t capacity);
+
+/* True if the text that is meant is this word, of which no NUL is a part. */
+bool field_is(const field *f, const char *word);
 
 /* Each reads a value that must be there; false, and why, if it is not what it
  * should be. column is its name for the message, NULL: it has none. */

@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { PATIENCE_S = 1 };
+
 static atomic_int caught; /* lock-free, so a handler may store it */
 static int event = -1;
 
@@ -20,13 +22,43 @@ void interrupt_wake(void)
     if (event >= 0 && write(event, &one, sizeof one) < 0) return; /* full: it is awake already */
 }
 
+static void end_by(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void give_up(int number)
+{
+    (void)number;
+    interrupt_end();
+}
+
+/* A handler: it calls only what is safe in one, and so do the two above. */
 static void note(int number)
 {
+    const struct sigaction when_due = {.sa_handler = give_up};
     const int saved = errno;
+    int none = 0;
 
-    atomic_store(&caught, number);
-    interrupt_wake();
+    if (atomic_compare_exchange_strong(&caught, &none, number)) {
+        sigaction(SIGALRM, &when_due, NULL);
+        alarm(PATIENCE_S);
+        interrupt_wake();
+    } else {
+        end_by(number);
+    }
     errno = saved;
+}
+
+/* Whoever started the program may have blocked the alarm. */
+static void let_the_alarm_in(void)
+{
+    sigset_t only;
+
+    sigemptyset(&only);
+    sigaddset(&only, SIGALRM);
+    pthread_sigmask(SIG_UNBLOCK, &only, NULL);
 }
 
 static void catch_one(int number)
@@ -48,6 +80,7 @@ void interrupt_catch(void)
         event = fcntl(made, F_DUPFD_CLOEXEC, 3);
         close(made);
     }
+    let_the_alarm_in();
     catch_one(SIGINT);
     catch_one(SIGTERM);
 }
@@ -66,7 +99,5 @@ void interrupt_end(void)
 {
     const int number = atomic_load(&caught);
 
-    if (number == 0) return;
-    signal(number, SIG_DFL);
-    raise(number);
+    if (number != 0) end_by(number);
 }

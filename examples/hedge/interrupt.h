@@ -5,8 +5,11 @@
 
 #include <stdbool.h>
 
-/* From now on the first SIGINT or SIGTERM is noted; a second one ends the
- * program as ever. One that is ignored stays so. */
+/* From now on the first SIGINT or SIGTERM is noted. If the program has not ended
+ * by itself a second later, as where a write waits for a reader that takes
+ * nothing, that signal ends it wherever it is; a second signal, of either kind,
+ * does so at once. One that is ignored stays so. Call it before any thread is
+ * started. */
 void interrupt_catch(void);
 bool interrupt_came(void);
 

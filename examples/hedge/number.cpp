@@ -33,6 +33,7 @@ bool number_read_n(const char *text, std::size_t n, double *out)
     const char *end = text + n;
     double number;
 
+    if (n == 0) return false; // there is no last byte to look at
     if (n > 1 && text[0] == '+' && text[1] != '-') text++;
     const std::from_chars_result got = std::from_chars(text, end, number);
     if (got.ptr != end || end[-1] == ')') return false; // "nan(7)" is nobody's number

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "asset_group.h"
@@ -39,6 +40,15 @@ static bool installed_path(char path[PATH_MAX])
     return copy_path(joined, path);
 }
 
+/* A pipe or a device has no end to be sure of. A directory says what it is
+ * when it is opened. */
+static bool is_no_file(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
 bool policy_file_find(const command *self, const char *given, char path[PATH_MAX])
 {
     const char *variable = getenv("HEDGE_POLICY");
@@ -48,9 +58,12 @@ bool policy_file_find(const command *self, const char *given, char path[PATH_MAX
      * answer a question nobody asked. */
     if (chosen == NULL && variable != NULL && variable[0] != '\0') chosen = variable;
     if (chosen != NULL) {
-        if (copy_path(chosen, path) && access(path, F_OK) == 0) return true;
-        fprintf(stderr, "hedge %s: no policy: %s%s does not exist\n", self->name,
-                given != NULL ? "" : "$HEDGE_POLICY: ", chosen);
+        const bool odd = is_no_file(chosen);
+
+        if (!odd && copy_path(chosen, path) && access(path, F_OK) == 0) return true;
+        fprintf(stderr, "hedge %s: no policy: %s%s %s\n", self->name,
+                given != NULL ? "" : "$HEDGE_POLICY: ", chosen,
+                odd ? "is not a regular file" : "does not exist");
         return false;
     }
     if (access(local_path, F_OK) == 0) return copy_path(local_path, path);

@@ -173,31 +173,19 @@ static bool read_value(reading *r, field *f)
     return read_scalar(r, f);
 }
 
-static bool is_called(const field *name, const char *word)
-{
-    char plain[128];
-
-    if (name->kind == FIELD_JSON) {
-        const size_t n = field_decode(name, plain, sizeof plain);
-
-        return strlen(word) == n && memcmp(word, plain, n) == 0;
-    }
-    return strlen(word) == name->n && memcmp(word, name->at, name->n) == 0;
-}
-
 /* Puts a member where it belongs. */
 static bool place(const row_columns *columns, const field *name, const field *value, field *fields,
                   char *why)
 {
     for (size_t i = 0; i < columns->taken_count; i++)
-        if (is_called(name, columns->taken[i])) {
+        if (field_is(name, columns->taken[i])) {
             snprintf(why, FIELD_WHY_MAX,
                      "member %.64s: the answer is called so too (--prefix renames answers)",
                      columns->taken[i]);
             return false;
         }
     for (size_t i = 0; i < columns->slots; i++) {
-        if (columns->name[i] == NULL || !is_called(name, columns->name[i])) continue;
+        if (columns->name[i] == NULL || !field_is(name, columns->name[i])) continue;
         if (fields[i].kind != FIELD_ABSENT) {
             snprintf(why, FIELD_WHY_MAX, "member %.64s is there twice", columns->name[i]);
             return false;

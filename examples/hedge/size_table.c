@@ -116,6 +116,7 @@ static bool take_time(const field *fields, int in, int64_t fallback, int64_t *ou
 static bool take_asset(const size_table *s, const field *f, int32_t *out, char *why)
 {
     char name[HEDGE_ASSET_NAME_MAX + 2];
+    size_t n;
 
     if (f->kind == FIELD_ABSENT && s->asset_all != NULL) {
         *out = s->asset_all_index;
@@ -124,8 +125,10 @@ static bool take_asset(const size_table *s, const field *f, int32_t *out, char *
     if (!given(f) || f->kind == FIELD_NESTED)
         return field_refuse(f, in_names[IN_ASSET], "an asset's name", why);
     *out = HEDGE_E_NOT_FOUND;
-    /* A name that no policy could hold is unknown like any other. */
-    if (field_decode(f, name, sizeof name) < sizeof name && memchr(f->at, '\0', f->n) == NULL)
+    n = field_decode(f, name, sizeof name);
+    /* A name that no policy could hold is unknown like any other: one that is
+     * too long, or has a NUL inside, be it raw or as an escape. */
+    if (n < sizeof name && memchr(name, '\0', n) == NULL)
         *out = hedge_policy_asset(s->policy, name);
     return true;
 }

@@ -222,11 +222,16 @@ static bool write_all(const char *at, size_t n)
     return true;
 }
 
+static bool names_a_place(const char *why)
+{
+    return strncmp(why, "column ", 7) == 0 || strncmp(why, "member ", 7) == 0;
+}
+
 static void report(const stream *s, const stream_fault *fault)
 {
     /* One call, so that lines of several processes do not mix. */
     fprintf(stderr, "hedge %s: line %" PRIu64 "%s%s\n", s->job->command, s->lines + fault->line + 1,
-            memcmp(fault->why, "column ", 7) == 0 ? ", " : ": ", fault->why);
+            names_a_place(fault->why) ? ", " : ": ", fault->why);
 }
 
 static void deliver(stream *s, const stream_block *b)

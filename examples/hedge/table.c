@@ -74,6 +74,12 @@ static void drop_if_no_object(const table *t, row *r)
     if (!row_fields_jsonl(&none, r, NULL, why)) r->n = 0;
 }
 
+/* A field's fault names its column; JSON calls it a member. */
+static void name_member(char *why)
+{
+    if (strncmp(why, "column ", 7) == 0) memcpy(why, "member ", 7);
+}
+
 /* Takes one row into the batch; false: nothing more can be read. */
 static bool take_row(const table *t, batch *a, stream_block *b)
 {
@@ -87,6 +93,7 @@ static bool take_row(const table *t, batch *a, stream_block *b)
     a->null[a->n] =
         !row_fields(&t->columns, r, fields, why) || !w->take(w->context, a->own, a->n, fields, why);
     if (a->null[a->n]) {
+        if (t->in == ROW_JSONL) name_member(why);
         if (!add_fault(t, b, why)) return false;
         if (t->in == ROW_JSONL) drop_if_no_object(t, r);
     }
@@ -214,8 +221,8 @@ static void work(void *context, void *memory, stream_block *b)
     if (more && b->last && a->chunk_left > 0) {
         char why[FIELD_WHY_MAX];
 
-        snprintf(why, sizeof why, "the input ends %" PRIu64 " rows before its chunk does",
-                 a->chunk_left);
+        snprintf(why, sizeof why, "the input ends %" PRIu64 " row%s before its chunk does",
+                 a->chunk_left, a->chunk_left == 1 ? "" : "s");
         stream_fault_add(b, RESULT_BAD_DATA, why);
     }
 }
@@ -234,15 +241,13 @@ static void see_name(void *context, size_t column, const field *f)
 {
     heading *h = context;
     table *t = h->t;
-    char name[128];
 
     t->columns.slot_of[column] = -1;
     h->columns = column + 1;
-    if (field_decode(f, name, sizeof name) >= sizeof name) return;
     for (size_t k = 0; k < t->answerer->answers; k++)
-        if (!t->answer_only && strcmp(name, t->name[k]) == 0) h->collides = t->name[k];
+        if (!t->answer_only && field_is(f, t->name[k])) h->collides = t->name[k];
     for (size_t i = 0; i < t->columns.slots; i++) {
-        if (t->wanted[i] == NULL || strcmp(name, t->wanted[i]) != 0) continue;
+        if (t->wanted[i] == NULL || !field_is(f, t->wanted[i])) continue;
         for (size_t c = 0; c < column; c++)
             h->twice = h->twice || t->columns.slot_of[c] == (int)i;
         t->columns.slot_of[column] = (int)i;

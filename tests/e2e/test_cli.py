@@ -403,6 +403,8 @@ class Check(Case):
             self.assertEqual(answer["error"]["file"], path)
             self.assertGreater(answer["error"]["line"], 0)
         self.refused(USAGE, "does not exist", "check", "/no/such")
+        self.refused(USAGE, "no policy: /dev/null is not a regular file", "check", "/dev/null")
+        self.refused(USAGE, "Is a directory", "check", self.folder)
         self.refused(USAGE, re.escape(self.folder), "check", self.folder)
         for threads in ("0", "257", "x", "-1", "1.5"):
             self.refused(USAGE, "--threads", "check", "--threads", threads)

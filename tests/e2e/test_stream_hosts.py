@@ -50,6 +50,8 @@ class Hosts(Streams):
                   BAD_DATA, "line 3: 'x' is not the number of rows in a chunk")
         self.same(["eval", "--format", "tsv", "--chunk-header"], b"1\n0.3\n3\n0.7\n",
                   b"0.3\t0.25\n0.7\t0.75\n", BAD_DATA, "the input ends 2 rows before its chunk")
+        self.same(["eval", "--format", "tsv", "--chunk-header"], b"2\n0.3\n", b"0.3\t0.25\n",
+                  BAD_DATA, "the input ends 1 row before its chunk")
         self.same(["eval", "--format", "tsv", "--chunk-header"], b"", b"")
         with start("eval", "--format", "tsv", "--chunk-header", "--answer-only") as p:
             for _ in range(3):
@@ -105,6 +107,63 @@ class Hosts(Streams):
             score, hedge = lines[i].split(b"\t")
             self.assertEqual((score, float(hedge)), (b"0.%04d" % (i % 10000),
                                                      self.oracle.eval(float(score))))
+
+    def stuck(self, threads, **more):
+        """A filter that waits in write, as nobody reads."""
+        p = start("eval", "--threads", threads, **more)
+        self.addCleanup(lambda: (p.kill(), p.wait(), p.stdout.close(), p.stderr.close()))
+        feeder = threading.Thread(target=self.feed, args=(p,), daemon=True)
+        feeder.start()
+        deadline = time.monotonic() + DEADLINE
+        idle = used = 0
+        while idle < 10 and time.monotonic() < deadline:  # it works no more
+            time.sleep(0.02)
+            with open(f"/proc/{p.pid}/stat") as f:
+                now = f.read().rsplit(")", 1)[1].split()[11:13]
+            idle, used = (idle + 1 if now == used else 0), now
+        self.assertIsNone(p.poll())
+        return p
+
+    @staticmethod
+    def feed(p):
+        try:
+            for _ in range(500):
+                p.stdin.write(b"0.3\n" * 10000)
+            p.stdin.close()
+        except OSError:
+            pass
+
+    def test_one_signal_ends_it_though_the_reader_is_stuck(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            for threads in (1, 4):
+                p = self.stuck(threads)
+                p.send_signal(number)
+                self.assertEqual(p.wait(DEADLINE), -number)
+        # An alarm that is blocked or ignored from before comes all the same.
+        for before in (lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]),
+                       lambda: signal.signal(signal.SIGALRM, signal.SIG_IGN)):
+            p = self.stuck(2, preexec_fn=before)
+            p.send_signal(signal.SIGTERM)
+            self.assertEqual(p.wait(DEADLINE), -signal.SIGTERM)
+
+    def test_a_second_signal_of_either_kind_ends_it_at_once(self):
+        for first, second in ((signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT),
+                              (signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGTERM)):
+            p = self.stuck(2)
+            begin = time.monotonic()
+            p.send_signal(first)
+            time.sleep(0.1)  # sent together, the second one may be delivered first
+            p.send_signal(second)
+            code, took = p.wait(DEADLINE), time.monotonic() - begin
+            # Where the machine is too busy for that, the alarm comes before, for the first one.
+            self.assertIn(code, (-second,) if took < 0.9 else (-first, -second))
+
+    def test_an_alarm_from_before_means_what_it_did(self):
+        p = start("eval")
+        p.send_signal(signal.SIGALRM)
+        self.assertEqual(p.wait(DEADLINE), -signal.SIGALRM)
+        for pipe in (p.stdin, p.stdout, p.stderr):
+            pipe.close()
 
     def test_output_that_cannot_be_written(self):
         data = b"0.3\n" * 100000

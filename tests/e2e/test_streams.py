@@ -45,6 +45,18 @@ class Numbers(Streams):
             code, out, err = run("eval", data=f"0.3\n{word}\n".encode())
             self.assertEqual((code, out), (BAD_DATA, b"0.25\n"), word)
             self.assertRegex(err, "^hedge eval: line 2: '.*' is not a number", word)
+        # Nothing is no number, where nothing is before it either.
+        for data in (b"\n", b"\n0.3\n", b"\r\n", b" "):
+            code, out, err = run("eval", data=data)
+            self.assertEqual((code, out), (BAD_DATA, b""), data)
+            self.assertRegex(err, "^hedge eval: line 1: '' is not a number", data)
+
+    def test_numbers_are_read_as_they_stand(self):
+        for form, bad in (("jsonl", rb'{"score":"\u0030.5"}'), ("jsonl", rb'{"score":"0.\/5"}'),
+                          ("csv", b'"0.5""0"'), ("tsv", rb"0\.5"), ("tsv", rb"0.5\0")):
+            code, out, err = run("eval", "--format", form, data=bad)
+            self.assertEqual((code, out), (BAD_DATA, b""), bad)
+            self.assertRegex(err, r"line 1, (column|member) \w+: '.*' is not a number", bad)
 
 
 class Eval(Streams):
@@ -139,7 +151,7 @@ class Eval(Streams):
             data = f'{{"score":0.3}}\n{bad}\n{{"score":0.7}}\n'.encode()
             code, out, err = run("eval", "--format", "jsonl", data=data)
             self.assertEqual((code, out), (BAD_DATA, b'{"score":0.3,"hedge":0.25}\n'), bad)
-            self.assertRegex(err, "^hedge eval: line 2(: |, column score: )\\S", bad)
+            self.assertRegex(err, "^hedge eval: line 2(: no JSON object: |, member (score|hedge)(: | is there twice))", bad)
             code, out, err = run("eval", "--format", "jsonl", "--on-error", "null", data=data)
             self.assertEqual(code, FINE, bad)
             answer = json.loads(out.decode().split("\n")[1])
@@ -223,10 +235,28 @@ class Faults(Streams):
             code, out, err = run("eval", "--format", "csv", "--header", data=f"{head}\n1,2\n".encode())
             self.assertEqual((code, out), (BAD_DATA, b""), head)
             self.assertIn(words, err)
+        # A name with a NUL, raw or as an escape, is another name.
+        for form, head in (("csv", b"score\0"), ("csv", b'"score\0x"'), ("tsv", b"score\\0"),
+                           ("tsv", b"score\\0x\tb")):
+            code, out, err = run("eval", "--format", form, "--header", data=head + b"\n0.3\t1\n")
+            self.assertEqual((code, out), (BAD_DATA, b""), head)
+            self.assertIn("line 1: the header has no column score", err)
+        self.same(["eval", "--format", "tsv", "--header"], b"hedge\\0\tscore\nx\t0.3\n",
+                  b"hedge\\0\tscore\thedge\nx\t0.3\t0.25\n")
         self.same(["eval", "--format", "csv", "--header"], b"", b"")
         self.same(["eval", "--format", "csv", "--header"], b"a,score", b"a,score,hedge\n")
         self.same(["eval", "--format", "csv", "--header", "--prefix", "new."], b"score,hedge\n0.3,1\n",
                   b"score,hedge,new.hedge\n0.3,1,0.25\n")
+
+    def test_long_names(self):
+        for n in (127, 128, 129, 5000):
+            name = "s" * n
+            self.same(["eval", "--format", "csv", "--header", "--column", name],
+                      f'"{name}x",{name}\n1,0.3\n'.encode(),
+                      f'"{name}x",{name},hedge\n1,0.3,0.25\n'.encode())
+            row = rf'{{"\u0073{name}":1,"\u0073{name[1:]}":0.3'
+            self.same(["eval", "--format", "jsonl", "--column", name], (row + "}\n").encode(),
+                      (row + ',"hedge":0.25}\n').encode())
 
     def test_long_rows(self):
         limit = 1 << 20
@@ -397,7 +427,30 @@ class Size(Streams):
         code, out, err = run("size", "--format", "jsonl", data=b'{"asset":"BTC","amount_usd":1,'
                              b'"score":0.5,"score_ts_ns":1,"depth1pct_usd":1e6}\n')
         self.assertEqual((code, out), (BAD_DATA, b""))
-        self.assertIn("column now_ns: a value is missing", err)
+        self.assertIn("line 1, member now_ns: a value is missing", err)
+        code, out, err = run("size", "--format", "jsonl", data=b'{"amount_usd":1}\n')
+        self.assertEqual((code, out), (BAD_DATA, b""))
+        self.assertIn("line 1, member asset: a value is missing", err)
+
+    def test_a_name_with_a_nul_is_unknown(self):
+        """What is behind the NUL belongs to the name, however it is written."""
+        tail, columns = b"5\t0.5\t1e6", "asset,amount_usd,score,depth1pct_usd"
+        for name in (b"BTC\0", b"BTC\0-PERP", b"\0BTC", b"BTC\0\0\0\0\0", b"\0", b"BTC\0" + b"x" * 40):
+            csv_row = name + b"," + tail.replace(b"\t", b",")
+            tsv_row = name.replace(b"\0", b"\\0") + b"\t" + tail
+            json_row = b'{"asset":"%s","amount_usd":5,"score":0.5,"depth1pct_usd":1e6}' % (
+                name.replace(b"\0", b"\\u0000"))
+            for form, row in (("csv", csv_row), ("csv", b'"' + csv_row.replace(b",", b'",', 1)),
+                              ("tsv", tsv_row), ("tsv", name + b"\t" + tail), ("jsonl", json_row)):
+                args = ["size", "--format", form, "--answers", "status,hedge_pct", "--answer-only"]
+                args += ["--columns", columns] if form != "jsonl" else []
+                expected = {"csv": b"unknown_asset,0\n", "tsv": b"unknown_asset\t0\n",
+                            "jsonl": b'{"status":"unknown_asset","hedge_pct":0}\n'}[form]
+                self.assertEqual(run(*args, data=row), (FINE, expected, ""), row)
+        code, out, err = run("size", "--format", "jsonl", "--asset", "BTC", "--answers", "status",
+                             "--answer-only", data=rb'{"asset\u0000":"x","amount_usd":5,"score":0.5,'
+                             rb'"depth1pct_usd":1e6,"halted\u0000":1}')
+        self.assertEqual((code, out, err), (FINE, b'{"status":"ok"}\n', ""))
 
 
 if __name__ == "__main__":

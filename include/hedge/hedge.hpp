@@ -96,6 +96,11 @@ template <class Self> class curve_calls
         (void)hedge_curve_hash(handle(), out.data());
         return out;
     }
+    /* "portable", "fma", "avx2" or "avx512"; "" for an empty one. */
+    [[nodiscard]] std::string_view path() const noexcept
+    {
+        return detail::text_of(hedge_curve_path(handle()));
+    }
     /* Tries all 2^30 + 1 scores: a second or so. */
     [[nodiscard]] std::int32_t certify(hedge_certificate &out) const noexcept
     {

@@ -94,6 +94,7 @@ static void curves_are_described_the_same()
     }
     CHECK(a.knot(2, score, hedge) == HEDGE_OK && score == 0.7 && hedge == 0.75);
     CHECK(hedge_curve_hash(a.get(), hash.data()) == HEDGE_OK && hash == a.hash());
+    CHECK(a.path() == hedge_curve_path(a.get()) && hedge::curve().path().empty());
     CHECK(hash != hedge::digest{});
 }
 

@@ -75,7 +75,7 @@ CASES = {
     "hedge.flag_names(1 << 40)": "ValueError",
     "hedge.status_name('ok')": "TypeError",
     "pickle.dumps(curve._handle)": "TypeError",
-    "Handle.__new__(Handle).pointer": "AttributeError",
+    "Handle.__new__(Handle)._as_parameter_": "AttributeError",
     "curve.certify(progress=lambda share: 1 / 0)": "ZeroDivisionError",
     "curve.certify(progress=sys.exit)": "SystemExit",
     "curve.knots[0][:] = 7; curve.pieces[0].b = 1": "AttributeError",

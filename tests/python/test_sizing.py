@@ -75,7 +75,7 @@ def by_hand(policy, columns, i):
     if "depth1pct_usd" in columns:
         quote.depth1pct_usd, quote.flags = at("depth1pct_usd"), quote.flags | 4
     quote.flags |= 8 if at("halted") else 0
-    lib.hedge_size(policy._handle.pointer, ctypes.byref(request), ctypes.byref(quote), now,
+    lib.hedge_size(policy._handle, ctypes.byref(request), ctypes.byref(quote), now,
                    ctypes.byref(out))
     return out
 

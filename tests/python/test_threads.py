@@ -89,7 +89,7 @@ class Gil(unittest.TestCase):
                 time.sleep(0.001)
         x = np.random.default_rng(3).random(1 << 22)
         out = np.empty_like(x)
-        pointers = curve._handle.pointer, x.ctypes.data, out.ctypes.data
+        pointers = curve._handle, x.ctypes.data, out.ctypes.data
         from hedge.library import lib
         thread = threading.Thread(target=count)
         thread.start()

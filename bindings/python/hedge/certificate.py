@@ -56,7 +56,7 @@ class _Sweep:
 
     def _run(self, handle: Handle) -> None:
         try:
-            self.code = lib.hedge_curve_certify(handle.pointer, self._tell, None, byref(self.out))
+            self.code = lib.hedge_curve_certify(handle, self._tell, None, byref(self.out))
         finally:
             self.finished.set()
 

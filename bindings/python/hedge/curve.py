@@ -89,7 +89,7 @@ class Curve:
 
     def _adopt(self, handle: Handle) -> None:
         digest = (c_uint8 * 32)()
-        lib.hedge_curve_hash(handle.pointer, digest)
+        lib.hedge_curve_hash(handle, digest)
         # Kept, so that a closed curve still is what it was to dicts and sets.
         self._hash = bytes(digest).hex()
         self._handle = handle
@@ -118,13 +118,13 @@ class Curve:
         """
         handle = self._alive()
         if type(x) is float and out is None:
-            return lib.hedge_curve_eval(handle.pointer, x)
+            return lib.hedge_curve_eval(handle, x)
         scores = as_float64("x", x)
         if out is not None:
             _evaluate(handle, scores, check_out(out, scores.shape))
             return out
         if scores.ndim == 0:
-            return lib.hedge_curve_eval(handle.pointer, float(scores))
+            return lib.hedge_curve_eval(handle, float(scores))
         return _evaluate(handle, scores, None)
 
     def slope(self, x: ArrayLike) -> Any:
@@ -153,12 +153,12 @@ class Curve:
         return self._each(lib.hedge_curve_area, x, y)
 
     def _each(self, function: Callable[..., Any], *arguments: F64) -> Any:
-        handle = self._alive()  # held by this frame until the last call is back
+        handle = self._alive()
         shape = arguments[0].shape
         if shape == ():
-            return function(handle.pointer, *(float(a) for a in arguments))
+            return function(handle, *(float(a) for a in arguments))
         rows = zip(*(a.ravel().tolist() for a in arguments))
-        hedges = (function(handle.pointer, *row) for row in rows)
+        hedges = (function(handle, *row) for row in rows)
         return np.fromiter(hedges, np.float64, arguments[0].size).reshape(shape)
 
     def sensitivity(self, x: ArrayLike) -> F64:
@@ -170,12 +170,12 @@ class Curve:
         """
         handle = self._alive()
         scores = as_float64("x", x)
-        n = lib.hedge_curve_knot_count(handle.pointer)
+        n = lib.hedge_curve_knot_count(handle)
         out = np.full(scores.shape + (n,), np.nan)
         row = out.ctypes.data
         for score in scores.ravel().tolist():
             if score == score:
-                lib.hedge_curve_sensitivity(handle.pointer, score, row, n)
+                lib.hedge_curve_sensitivity(handle, score, row, n)
             row += n * out.itemsize
         return out
 
@@ -186,16 +186,16 @@ class Curve:
         """The knots as given, (score, hedge) a row: shape (n, 2), a copy."""
         handle = self._alive()
         score, hedge = c_double(), c_double()
-        out = np.empty((lib.hedge_curve_knot_count(handle.pointer), 2))
+        out = np.empty((lib.hedge_curve_knot_count(handle), 2))
         for i in range(len(out)):
-            lib.hedge_curve_knot(handle.pointer, i, byref(score), byref(hedge))
+            lib.hedge_curve_knot(handle, i, byref(score), byref(hedge))
             out[i] = score.value, hedge.value
         return out
 
     @property
     def method(self) -> str:
         """"pchip", "steffen" or "linear"."""
-        return METHODS[lib.hedge_curve_method(self._alive().pointer)]
+        return METHODS[lib.hedge_curve_method(self._alive())]
 
     @property
     def hash(self) -> str:
@@ -211,8 +211,8 @@ class Curve:
         piece = layout.new(layout.Piece)
         members = [field[0] for field in layout.Piece._fields_[2:]]
         out = []
-        for i in range(lib.hedge_curve_piece_count(handle.pointer)):
-            lib.hedge_curve_piece(handle.pointer, i, byref(piece))
+        for i in range(lib.hedge_curve_piece_count(handle)):
+            lib.hedge_curve_piece(handle, i, byref(piece))
             out.append(Piece(*(getattr(piece, member) for member in members)))
         return out
 
@@ -228,9 +228,10 @@ class Curve:
     # ---- pictures -----------------------------------------------------------
 
     def _repr_svg_(self) -> str | None:
-        if self._handle is None:
+        try:
+            return drawing.svg(self)
+        except ClosedError:
             return None
-        return drawing.svg(self)
 
     def plot(self, ax: Any = None) -> Any:
         """Draws curve and knots on Matplotlib axes (default: new ones); returns the axes."""
@@ -239,15 +240,16 @@ class Curve:
 
     def __repr__(self) -> str:
         name = type(self).__name__
-        if self._handle is None:
+        try:  # not a question first: another thread may close in between
+            knots, method = self.knots, self.method
+        except ClosedError:
             return f"<{name}, closed>"
-        knots = self.knots
         if len(knots) <= 8:
             scores, hedges = ([float(v) for v in column] for column in knots.T)
-            return f"{name}({scores}, {hedges}, method={self.method!r})"
+            return f"{name}({scores}, {hedges}, method={method!r})"
         (first, low), (last, high) = knots[0], knots[-1]
         return (
-            f"<{name} {self.method}, {len(knots)} knots, scores {first:g} to {last:g}, "
+            f"<{name} {method}, {len(knots)} knots, scores {first:g} to {last:g}, "
             f"hedges {low:g} to {high:g}, {self.hash[:12]}>"
         )
 
@@ -315,7 +317,7 @@ def _evaluate(handle: Handle, scores: F64, out: F64 | None) -> F64:
         target = np.empty(scores.shape)
     elif not writable_in_place(target, source):
         target = np.empty(scores.shape)
-    lib.hedge_curve_eval_n(handle.pointer, source.ctypes.data, target.ctypes.data, source.size)
+    lib.hedge_curve_eval_n(handle, source.ctypes.data, target.ctypes.data, source.size)
     if out is None:
         return target
     if target is not out:

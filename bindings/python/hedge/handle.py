@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Owns one object of the C library.
 
-Whoever calls the library holds a reference to the handle for as long as the
-call lasts, on its own stack. So `close` may come from any thread at any time:
-it only lets go, and the object is freed when the last call has come back.
+A handle is itself what functions of the library are given: ctypes reads the
+address from it, and the call's arguments hold the handle until the call is back.
+So `close` may come from any thread at any time: it only lets go, and the object
+is freed when the last call has come back. Nobody takes the bare address out.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import Any, Callable
 class Handle:
     """A C object's address, and what keeps it alive."""
 
-    __slots__ = ("pointer", "_free", "_owner")
+    __slots__ = ("_as_parameter_", "_free", "_owner")
 
     def __init__(
         self, pointer: int, free: Callable[[int], Any] | None, owner: Handle | None = None
     ) -> None:
-        self.pointer = pointer
+        self._as_parameter_ = pointer  # the name that ctypes asks for
         self._free = free
         self._owner = owner  # the object this one is a part of
 
@@ -29,7 +30,7 @@ class Handle:
         # process's memory goes back as a whole.
         free = getattr(self, "_free", None)
         if free is not None and not sys.is_finalizing():
-            free(self.pointer)
+            free(self._as_parameter_)
 
     def __reduce__(self) -> Any:
         raise TypeError("an address means nothing in another process")

@@ -67,10 +67,10 @@ class Policy:
             raise _policy_error(code, error)
         policy = cls.__new__(cls)
         handle = Handle(out.value, lib.hedge_policy_free)
-        count = lib.hedge_policy_asset_count(handle.pointer)
-        names = (lib.hedge_policy_asset_name(handle.pointer, i).decode() for i in range(count))
+        count = lib.hedge_policy_asset_count(handle)
+        names = (lib.hedge_policy_asset_name(handle, i).decode() for i in range(count))
         policy._assets = {name: i for i, name in enumerate(names)}
-        policy._hash = lib.hedge_policy_hash_hex(handle.pointer).decode()
+        policy._hash = lib.hedge_policy_hash_hex(handle).decode()
         policy._handle = handle
         return policy
 
@@ -104,19 +104,19 @@ class Policy:
     def curve(self, asset: str) -> Curve:
         """The asset's curve; it keeps what it needs of the policy alive."""
         handle = self._alive()
-        pointer = lib.hedge_policy_curve(handle.pointer, self._index(asset))
+        pointer = lib.hedge_policy_curve(handle, self._index(asset))
         return Curve._of_policy(pointer, handle)
 
     def rules(self, asset: str) -> Rules:
         """The asset's rules, defaults and overrides resolved."""
         handle, out = self._alive(), layout.new(layout.Rules)
-        lib.hedge_policy_rules(handle.pointer, self._index(asset), byref(out))
+        lib.hedge_policy_rules(handle, self._index(asset), byref(out))
         return rules.from_struct(out)
 
     @property
     def text(self) -> str:
         """The policy as one canonical YAML text; `Policy.parse` reads it back."""
-        return str(lib.hedge_policy_text(self._alive().pointer, None).decode("utf-8"))
+        return str(lib.hedge_policy_text(self._alive(), None).decode("utf-8"))
 
     @property
     def hash(self) -> str:
@@ -129,7 +129,7 @@ class Policy:
         """The files it was read from; empty for a text."""
         handle = self._alive()
         out: list[str] = []
-        while (name := lib.hedge_policy_file(handle.pointer, len(out))) is not None:
+        while (name := lib.hedge_policy_file(handle, len(out))) is not None:
             out.append(os.fsdecode(name))
         return tuple(out)
 
@@ -189,7 +189,7 @@ class Policy:
         quote.score_ts_ns = now_ns if score_ts is None else instant_ns("score_ts", score_ts)
         quote.depth_ts_ns = now_ns if depth_ts is None else instant_ns("depth_ts", depth_ts)
         out = layout.new(layout.Decision)
-        code = lib.hedge_size(handle.pointer, byref(request), byref(quote), now_ns, byref(out))
+        code = lib.hedge_size(handle, byref(request), byref(quote), now_ns, byref(out))
         if code > -100 and code != status.OK:
             raise Error(f"size: {status.status_text(code)}", code, status.status_name(code))
         return decision.from_struct(asset, request.amount_usd, out)

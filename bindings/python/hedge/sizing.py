@@ -176,7 +176,7 @@ def _decide(policy: Handle, inputs: _Inputs) -> Decisions:
     for member in (field[0] for field in layout.SizeOut._fields_[2:]):
         column = out.code if member == "status" else getattr(out, member)
         setattr(struct, member, column.ctypes.data)
-    code = lib.hedge_size_n(policy.pointer, byref(inputs.struct), out.code.size, byref(struct))
+    code = lib.hedge_size_n(policy, byref(inputs.struct), out.code.size, byref(struct))
     if code != status.OK:
         raise Error(f"size_many: {status.status_text(code)}", code, status.status_name(code))
     return out

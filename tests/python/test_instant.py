@@ -39,6 +39,71 @@ class Instants(unittest.TestCase):
         self.assertEqual(instant_ns("t", pd.NaT), NOT_A_TIME)
         self.assertEqual(instants_ns("t", pd.Series([pd.NaT])).tolist(), [NOT_A_TIME])
 
+    def test_pandas_beyond_int64(self):
+        """Columns with a time zone are checked at their own unit: nothing wraps round."""
+        try:
+            import pandas as pd
+        except ImportError as missing:
+            self.skipTest(str(missing))
+        whole = np.array([2 ** 64 - 1, 5], np.uint64)
+        far = [pd.array(whole, "UInt64"), pd.Series(whole, dtype="UInt64"),
+               pd.array([2 ** 63, None], "UInt64")]
+        if hasattr(pd.Timestamp, "as_unit"):  # pandas 2: units other than nanoseconds
+            for when in ("9999-12-31", "2608-07-21T23:34:33", "1600-01-01"):
+                naive = pd.Series(np.array([when, "NaT"], "M8[s]"))
+                for zone in ("UTC", "Asia/Tokyo"):
+                    there = naive.dt.tz_localize("UTC").dt.tz_convert(zone)
+                    far += [there, pd.DatetimeIndex(there), there.array]
+                far += [naive, naive[:1].dt.tz_localize("UTC")[0], naive[0]]
+        for values in far:
+            with self.assertRaisesRegex(OverflowError, "years 1678 to 2262", msg=repr(values)):
+                instants_ns("t", values)
+
+    def test_pandas_missing(self):
+        try:
+            import pandas as pd
+        except ImportError as missing:
+            self.skipTest(str(missing))
+        exact = NS + 1  # not a float64
+        tokyo = pd.Series([pd.Timestamp(exact), pd.NaT]).dt.tz_localize("UTC") \
+            .dt.tz_convert("Asia/Tokyo")
+        for values in (tokyo, pd.DatetimeIndex(tokyo), tokyo.array,
+                       pd.array([exact, None], "UInt64"), pd.array([exact, None], "Int64"),
+                       pd.Series([exact, None], dtype="Int64", index=[7, 7])):
+            self.assertEqual(instants_ns("t", values).tolist(), [exact, NOT_A_TIME], repr(values))
+
+    def test_arrow(self):
+        try:
+            import pandas as pd
+            import pyarrow as pa
+        except ImportError as missing:
+            self.skipTest(str(missing))
+        for kind in ("timestamp[us, tz=UTC]", "timestamp[us]", "timestamp[us, tz=Asia/Tokyo]"):
+            zone = kind.partition("tz=")[2].strip("]") or None
+            array = pa.array([HERE, None], pa.timestamp("us", zone))
+            for values in (pd.array(array, pd.ArrowDtype(array.type)),
+                           pd.Series(array, dtype=pd.ArrowDtype(array.type))):
+                self.assertEqual(instants_ns("t", values).tolist(), [NS, NOT_A_TIME], kind)
+                self.assertEqual(instants_ns("t", values[:1]).tolist(), [NS], kind)
+            array = pa.array([datetime(9999, 12, 31, tzinfo=timezone.utc), None], array.type)
+            with self.assertRaises(OverflowError, msg=kind):
+                instants_ns("t", pd.Series(array, dtype=pd.ArrowDtype(array.type)))
+        for kind, type_ in (("int64", pa.int64()), ("uint64", pa.uint64())):
+            values = pd.Series(pa.array([NS + 1, None], type_), dtype=pd.ArrowDtype(type_))
+            self.assertEqual(instants_ns("t", values).tolist(), [NS + 1, NOT_A_TIME], kind)
+        values = pd.Series(pa.array([2 ** 64 - 1], pa.uint64()), dtype=pd.ArrowDtype(pa.uint64()))
+        with self.assertRaises(OverflowError):
+            instants_ns("t", values)
+
+    def test_finer_than_nanoseconds(self):
+        for unit, step in (("ps", 10 ** 3), ("fs", 10 ** 6), ("as", 10 ** 9)):
+            self.assertEqual(instant_ns("t", np.datetime64(5 * step, unit)), 5)
+            for cut in (5 * step + 1, -1):
+                with self.assertRaisesRegex(ValueError, "t is more precise than nanoseconds"):
+                    instant_ns("t", np.datetime64(cut, unit))
+                with self.assertRaisesRegex(ValueError, r"datetime64\[" + unit):
+                    instants_ns("t", np.array([cut], f"M8[{unit}]"))
+
     def test_before_the_epoch(self):
         early = datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=timezone.utc)
         self.assertEqual(instant_ns("t", early), -1000)

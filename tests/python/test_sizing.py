@@ -136,6 +136,8 @@ class Rows(unittest.TestCase):
         self.assert_rows(got, columns, range(15))
         one = self.policy.size_many(asset="BTC", amount_usd=1.0, score=0.5, depth1pct_usd=1e6)
         self.assertEqual((one.shape, bool(one.ok)), ((), True))
+        self.assertEqual((one.status.shape, one.status.item()), ((), "ok"))
+        self.assertEqual(got.status.tolist(), [["ok"] * 5] * 3)
         none = self.policy.size_many(asset=[], amount_usd=[])
         self.assertEqual((len(none), none.status.shape), (0, (0,)))
         with self.assertRaises(ValueError):
@@ -159,6 +161,31 @@ class Rows(unittest.TestCase):
         got = self.policy.size_many(asset="BTC", amount_usd=1.0, score=0.5, depth1pct_usd=1e6,
                                     halted=[False, True])
         self.assertEqual(got.status.tolist(), ["ok", "halted"])
+
+    def test_a_halt_by_numpy(self):
+        row = dict(score=0.5, depth1pct_usd=1e6)
+        for halted in (np.bool_(True), np.array([True])[0]):
+            self.assertEqual(self.policy.size("BTC", 1.0, halted=halted, **row).status, "halted")
+        self.assertTrue(self.policy.size("BTC", 1.0, halted=np.bool_(False), **row).ok)
+        for halted in (1, np.int64(1), "yes", None, np.array([True])):
+            with self.assertRaises(TypeError, msg=repr(halted)):
+                self.policy.size("BTC", 1.0, halted=halted, **row)
+
+    def test_integers_too_large(self):
+        for large in (10 ** 30, -10 ** 30, 2 ** 64, 10 ** 5000, [1, 10 ** 30]):
+            with self.assertRaisesRegex(OverflowError, "amount_usd has an integer too large"):
+                self.policy.size_many(asset="BTC", amount_usd=large)
+        self.assertEqual(self.policy.size("BTC", 2 ** 64 - 1).amount_usd, 2.0 ** 64)
+
+    def test_names_as_numpy_strings(self):
+        if not hasattr(getattr(np, "dtypes", None), "StringDType"):
+            self.skipTest("NumPy before 2.0")
+        names = np.array(["BTC", "ETH", "DOGE"], np.dtypes.StringDType())
+        got = self.policy.size_many(asset=names, amount_usd=1.0, score=0.5, depth1pct_usd=1e6)
+        self.assertEqual(got.status.tolist(), ["ok", "ok", "unknown_asset"])
+        names = np.array(["BTC", None], np.dtypes.StringDType(na_object=None))
+        with self.assertRaisesRegex(TypeError, r"asset\[1\] must be a name, not NoneType"):
+            self.policy.size_many(asset=names, amount_usd=1.0)
 
     def test_missing_times(self):
         stale = self.policy.size_many(asset="BTC", amount_usd=1.0, score=0.5, depth1pct_usd=1e6,

@@ -31,17 +31,28 @@ def as_float64(name: str, values: Any) -> F64:
     """Real numbers as float64 in native order; no copy if they are that already.
 
     Integers and other floats are converted. TypeError for all that is not a
-    number: booleans, complex numbers, text, times, objects.
+    number: booleans, complex numbers, text, times, objects. OverflowError for
+    integers beyond 64 bits.
     """
     if extension_kind(values) in ("i", "u", "f"):
         values = values.to_numpy(dtype=np.float64, na_value=np.nan)
     array = as_array(name, values)
-    if array.dtype.kind not in "iuf":
-        # An empty list has no dtype of its own, and numpy says float64 then.
+    if array.dtype.kind not in "iuf" and not _empty(array):
+        if array.dtype.kind == "O" and any(map(_too_large, array.flat)):
+            raise OverflowError(f"{name} has an integer too large for 64 bits; give a float")
         raise TypeError(
             f"{name} must be real numbers (float64 or convertible), not {_kind_of(array, values)}"
         )
     return array.astype(np.float64, copy=False)
+
+
+def _empty(array: NDArray[Any]) -> bool:
+    """Whether it is a column of no rows, to which pandas gives no type."""
+    return array.dtype.kind == "O" and array.size == 0
+
+
+def _too_large(value: Any) -> bool:
+    return isinstance(value, int) and not -(1 << 63) <= value < 1 << 64
 
 
 def _kind_of(array: NDArray[Any], values: Any) -> str:
@@ -65,9 +76,9 @@ def as_bool(name: str, values: Any) -> NDArray[np.bool_]:
     if extension_kind(values) == "b":
         values = values.to_numpy(dtype=np.bool_, na_value=True)
     array = as_array(name, values)
-    if array.dtype.kind != "b":
+    if array.dtype.kind != "b" and not _empty(array):
         raise TypeError(f"{name} must be booleans, not {_kind_of(array, values)}")
-    return array
+    return array.astype(np.bool_, copy=False)
 
 
 def readable(array: NDArray[Any]) -> NDArray[Any]:

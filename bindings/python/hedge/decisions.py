@@ -57,7 +57,9 @@ class Decisions:
         """Each row's status by name: "ok", or the breaker that rejected."""
         codes, at = np.unique(self.code, return_inverse=True)
         names = np.array([status.status_name(int(code)) for code in codes] or [""], np.object_)
-        return names[at].reshape(self.shape)
+        out = np.empty(self.shape, np.object_)  # one decision, too, is an array: of no axes
+        out[...] = names[at.reshape(self.shape)]
+        return out
 
     def flag(self, name: str) -> NDArray[np.bool_]:
         """Where a flag is set, by the name of a breaker or "override", "floor", "capped"."""
@@ -74,10 +76,19 @@ class Decisions:
         return out
 
     def to_frame(self, index: Any = None) -> Any:
-        """A pandas DataFrame of all columns and `status`, for one-dimensional decisions."""
+        """A pandas DataFrame of all columns and `status`; a single decision is one row.
+
+        Decisions of more than one dimension are a ValueError.
+        """
+        if len(self.shape) > 1:
+            raise ValueError(
+                f"decisions of shape {self.shape} are no rows of a frame; "
+                "size columns of one dimension, or use .structured"
+            )
         pandas: Any = import_module("pandas")  # only who asks for a frame needs it
-        columns: dict[str, Any] = {"status": self.status}
-        columns.update((field.name, getattr(self, field.name)) for field in fields(self))
+        columns: dict[str, Any] = {"status": np.atleast_1d(self.status)}
+        for field in fields(self):
+            columns[field.name] = np.atleast_1d(getattr(self, field.name))
         return pandas.DataFrame(columns, index=index)
 
 

@@ -22,22 +22,53 @@ _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 NOT_A_TIME = _LEAST
 
 
+def _beyond(name: str) -> OverflowError:
+    return OverflowError(f"{name} is outside the years 1678 to 2262 (int64 nanoseconds)")
+
+
 def _in_range(name: str, ns: int) -> int:
     if not _LEAST <= ns <= _MOST:
-        raise OverflowError(f"{name} is outside the years 1678 to 2262 (int64 nanoseconds)")
+        raise _beyond(name)
     return ns
 
 
 def _from_numpy(name: str, times: NDArray[Any]) -> I64:
-    if np.datetime_data(times.dtype)[0] == "generic":
+    unit = np.datetime_data(times.dtype)[0]
+    if unit == "generic":
         if not np.isnat(times).all():
             raise TypeError(f"{name} has datetimes without a unit")
         return np.full(times.shape, NOT_A_TIME, np.int64)
     ns = times.astype("datetime64[ns]")
-    # NumPy wraps round in silence when the unit gets finer.
+    # NumPy wraps round in silence when the unit gets finer, and cuts when it gets coarser.
     if not np.array_equal(ns.astype(times.dtype), times, equal_nan=True):
-        raise OverflowError(f"{name} is outside the years 1678 to 2262 (int64 nanoseconds)")
+        if unit in ("ps", "fs", "as"):
+            raise ValueError(
+                f"{name} is more precise than nanoseconds ({times.dtype}); "
+                "round it: .astype('datetime64[ns]')"
+            )
+        raise _beyond(name)
     return ns.astype(np.int64)
+
+
+def _from_pandas(name: str, values: Any, kind: str) -> I64:
+    """An extension array's times at its own unit, so that the check sees all of them."""
+    if kind == "M":  # with a time zone, or of Arrow; NumPy's are in UTC
+        unit = getattr(values.dtype, "pyarrow_dtype", values.dtype).unit
+        dtype = f"datetime64[{unit}]"
+    else:
+        dtype = "uint64" if kind == "u" else "int64"
+    missing = np.asarray(values.isna(), np.bool_)
+    out = np.full(missing.shape, NOT_A_TIME, np.int64)
+    # Older pandas knows no value for what is missing that every dtype takes.
+    present = values[~missing] if missing.any() else values
+    try:
+        plain = present.to_numpy(dtype=dtype)
+    except ValueError as fault:  # of pandas 2.0, which takes Arrow's through nanoseconds
+        if type(fault).__name__ != "OutOfBoundsDatetime":
+            raise
+        raise _beyond(name) from fault
+    out[~missing] = instants_ns(name, plain)
+    return out
 
 
 def instant_ns(name: str, value: Any) -> int:
@@ -70,10 +101,8 @@ def instant_ns(name: str, value: Any) -> int:
 def instants_ns(name: str, values: Any) -> I64:
     """Many times, or one, as an array of nanoseconds."""
     kind = extension_kind(values)
-    if kind == "M":
-        values = values.to_numpy(dtype="datetime64[ns]")
-    elif kind in ("i", "u"):
-        values = values.to_numpy(dtype=np.int64, na_value=NOT_A_TIME)
+    if kind in ("M", "i", "u"):
+        return _from_pandas(name, values, kind)
     if isinstance(values, datetime) or hasattr(values, "to_datetime64"):
         return np.asarray(instant_ns(name, values), np.int64)
     array = as_array(name, values)
@@ -81,7 +110,7 @@ def instants_ns(name: str, values: Any) -> I64:
         return _from_numpy(name, array)
     if array.dtype.kind in "iu":
         if array.dtype.kind == "u" and array.size and int(array.max()) > _MOST:
-            raise OverflowError(f"{name} is outside the years 1678 to 2262 (int64 nanoseconds)")
+            raise _beyond(name)
         return array.astype(np.int64, copy=False)
     if array.dtype.kind == "O":
         flat = [instant_ns(f"{name}[{i}]", value) for i, value in enumerate(array.ravel())]

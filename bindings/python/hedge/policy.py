@@ -8,6 +8,8 @@ import time
 from ctypes import byref, c_void_p
 from typing import Any, TypeVar, overload
 
+import numpy as np
+
 from . import decision, layout, rules, sizing, status
 from .array import as_number
 from .curve import Curve
@@ -145,7 +147,7 @@ class Policy:
         previous_score: float | None = None,
         depth1pct_usd: float | None = None,
         override_score: float | None = None,
-        halted: bool = False,
+        halted: bool | np.bool_ = False,
         score_ts: Any = None,
         depth_ts: Any = None,
         now: Any = None,
@@ -157,6 +159,8 @@ class Policy:
         sides, at least 0. None: there is none (no score, no depth: no_quote).
         Numbers out of range and NaN are passed on and trip their breakers,
         but a NaN override or previous score counts as none, as in size_many.
+        previous_score is judged by score_jump alone, which a max_score_jump
+        of 1 switches off: out of range it is no bad_quote.
 
         Times: see hedge.instant. now=None reads the clock; score_ts and
         depth_ts are now unless given. With all times given the result is a
@@ -182,7 +186,7 @@ class Policy:
         if depth1pct_usd is not None:
             quote.depth1pct_usd = as_number("depth1pct_usd", depth1pct_usd)
             quote.flags |= status.QUOTE_DEPTH
-        if not isinstance(halted, bool):
+        if not isinstance(halted, (bool, np.bool_)):
             raise TypeError(f"halted must be True or False, not {type(halted).__name__}")
         quote.flags |= status.QUOTE_HALTED if halted else 0
         quote.confidence = as_number("confidence", confidence)
@@ -255,6 +259,8 @@ class Policy:
         other; the result is Decisions. Or one pandas DataFrame with columns
         of these names, keywords filling in what it lacks; the result is a
         DataFrame with the same index. `asset` and `amount_usd` are required.
+        Rows are joined by position: a pandas Series by keyword must have the
+        index of the frame, or of the other Series (ValueError).
 
         A column that is absent: no row has that score, depth, previous score
         or override; confidence 1; times now; now the clock, read once. In a
@@ -279,12 +285,10 @@ class Policy:
         }
         given = {name: value for name, value in given.items() if value is not None}
         if frame is None:
+            sizing.check_indices(given)
             return sizing.size_columns(handle, self._assets, given)
         given = sizing.columns_of(frame, given, ignore_unknown)
-        out = sizing.size_columns(handle, self._assets, given)
-        if out.shape != (len(frame),):
-            raise ValueError(f"the columns make a shape of {out.shape}, the frame ({len(frame)},)")
-        return out.to_frame(frame.index)
+        return sizing.size_columns(handle, self._assets, given, len(frame)).to_frame(frame.index)
 
     # ---- identity and life ----------------------------------------------------
 

@@ -73,7 +73,25 @@ def columns_of(frame: Any, given: dict[str, Any], ignore_unknown: bool) -> dict[
     twice |= {name for name in names if name in given}
     if twice:
         raise ValueError(f"given twice: {', '.join(sorted(twice))}")
+    check_indices(given, "the frame", frame.index)
     return {**given, **{name: frame[name] for name in names if name in COLUMNS}}
+
+
+def check_indices(given: dict[str, Any], first: str = "", index: Any = None) -> None:
+    """Rows are joined by position; pandas would by index, so the indices must agree."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        return
+    for name, values in given.items():
+        if not isinstance(values, (pandas.Series, pandas.DataFrame)):
+            continue
+        if index is None:
+            first, index = name, values.index
+        elif not values.index.equals(index):
+            raise ValueError(
+                f"the index of {name} is not that of {first}, and rows are joined by position: "
+                f"bring them in line with .reindex(…), or give {name}.to_numpy() to go by position"
+            )
 
 
 @dataclass
@@ -101,7 +119,7 @@ def _asset_indices(assets: Any, known: dict[str, int]) -> NDArray[np.int32]:
             raise TypeError(f"asset[{int(np.argmax(codes < 0))}] is missing")
         return np.asarray(_asset_indices(categories.to_numpy(), known)[codes], np.int32)
     array = as_array("asset", assets)
-    if array.dtype.kind not in "UO" and array.size > 0:
+    if array.dtype.kind not in "UTO" and array.size > 0:  # T: NumPy 2's StringDType
         raise TypeError(f"asset must be a name or an array of names, not {array.dtype}")
     names = array.ravel().tolist()
     for i, name in enumerate(names):
@@ -150,14 +168,23 @@ def _flags(columns: dict[str, NDArray[Any]], inputs: _Inputs) -> None:
     inputs.put("quote_flags", np.asarray(flags, np.uint32))
 
 
-def size_columns(policy: Handle, known: dict[str, int], given: dict[str, Any]) -> Decisions:
-    """Decides every row of the columns given, broadcast against each other."""
+def size_columns(
+    policy: Handle, known: dict[str, int], given: dict[str, Any], rows: int | None = None
+) -> Decisions:
+    """Decides every row of the columns given, broadcast against each other.
+
+    To so many `rows`, where a frame says how many there are.
+    """
     for name in ("asset", "amount_usd"):
         if given.get(name) is None:
             raise TypeError(f"size_many needs {name}")
     asset = _asset_indices(given["asset"], known)
     columns = _read(given)
-    inputs = _Inputs(np.broadcast_shapes(asset.shape, *(c.shape for c in columns.values())))
+    whole = () if rows is None else (rows,)
+    shape = np.broadcast_shapes(whole, asset.shape, *(c.shape for c in columns.values()))
+    if rows is not None and shape != whole:
+        raise ValueError(f"the columns make a shape of {shape}, the frame {whole}")
+    inputs = _Inputs(shape)
     if asset.ndim == 0:
         inputs.struct.asset_all = int(asset)
     else:

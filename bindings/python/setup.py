@@ -65,7 +65,8 @@ class BuildLibrary(Command):
         folder = Path(self.build_temp).resolve() / "cmake"
         self.spawn_cmake("-S", ROOT, "-B", folder, "-DCMAKE_BUILD_TYPE=Release",
                          "-DHEDGE_PROGRAMS=OFF", "-DHEDGE_TESTS=OFF", "-DHEDGE_WERROR=OFF",
-                         "-DHEDGE_BUNDLE_DEPENDENCIES=ON", "-DCMAKE_SHARED_LINKER_FLAGS=-s")
+                         "-DHEDGE_BUNDLE_DEPENDENCIES=ON", "-DCMAKE_SHARED_LINKER_FLAGS=-s",
+                         "-DCMAKE_SKIP_RPATH=ON")  # it loads nothing but the system's
         self.spawn_cmake("--build", folder, "--target", "hedge",
                          "--parallel", os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL")
                          or str(os.cpu_count() or 1))

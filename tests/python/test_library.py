@@ -93,6 +93,10 @@ class Refusing(unittest.TestCase):
         with open(text, "w", encoding="ascii") as file:
             file.write("not a library")
         self.assert_refused(text, "HEDGE_LIBRARY")
+        fifo = os.path.join(self.folder.name, "fifo.so")
+        os.mkfifo(fifo)  # to open it is to wait for ever
+        for path in (fifo, self.folder.name, "/dev/null"):
+            self.assert_refused(path, "no regular file", "HEDGE_LIBRARY")
 
     def test_a_fault_of_a_curve_is_raised(self):
         path = self.shim(

@@ -145,6 +145,21 @@ class Ends(unittest.TestCase):
                 "assert c(0.5) == 0.5 and p.curve('BTC')(0.7) == 0.75\n" % runner.POLICY)
         self.assert_ends_well(code)
 
+    def test_fork_within_a_certification(self):
+        """The child's run has no thread: it must not wait for one."""
+        code = ("import os, signal, hedge\n"
+                "c, pids = hedge.Curve([0, 1], [0, 1]), []\n"
+                "def progress(share):\n"
+                "    if not pids and share < 1: pids.append(os.fork())\n"
+                "    if pids[0] == 0: signal.alarm(20)\n"
+                "try:\n"
+                "    c.certify(progress)\n"
+                "except hedge.Error as fault:\n"
+                "    os._exit(7 if fault.name == 'stopped' and pids == [0] and c(0.5) == 0.5 else 8)\n"
+                "assert pids[0] != 0\n"
+                "assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 7\n")
+        self.assert_ends_well(code)
+
     def test_processes_get_copies(self):
         code = ("import multiprocessing as m, hedge\n"
                 "if __name__ == '__main__':\n"

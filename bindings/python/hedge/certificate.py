@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from ctypes import byref
 from dataclasses import dataclass
@@ -65,12 +66,19 @@ def certify(handle: Handle, progress: Callable[[float], Any] | None) -> Certific
     """Runs the sweep; see Curve.certify."""
     if progress is not None and not callable(progress):
         raise TypeError("progress must be callable: it gets the share done, 0 to 1")
-    sweep = _Sweep(handle)
+    sweep, process = _Sweep(handle), os.getpid()
     try:
         sweep.thread.start()
         while not sweep.finished.wait(_TOLD_EVERY_S):
             if progress is not None:
                 progress(sweep.done)
+            if os.getpid() != process:  # forked by progress, and the thread stayed behind
+                raise Error(
+                    "certify: the process was forked meanwhile, and the run is its parent's; "
+                    "call certify again here",
+                    status.E_STOPPED,
+                    status.status_name(status.E_STOPPED),
+                )
     finally:
         sweep.stop = True
         if sweep.thread.ident is not None:

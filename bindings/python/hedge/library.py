@@ -99,7 +99,14 @@ def _candidate() -> str:
     named = os.environ.get("HEDGE_LIBRARY", "")
     if named:
         # A bare name would be looked for elsewhere than the user means.
-        return os.path.abspath(named)
+        path = os.path.abspath(named)
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would make the loader wait
+            raise ImportError(
+                f"hedge: cannot load {path}: it is no regular file; "
+                "HEDGE_LIBRARY must name a libhedge.so.0 for this machine",
+                path=path,
+            )
+        return path
     inside = Path(__file__).resolve().with_name(SONAME)
     return str(inside) if inside.is_file() else SONAME
 

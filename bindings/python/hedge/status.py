@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import operator
+from typing import Any
+
 from .library import lib
 
 OK = 0
@@ -22,22 +25,31 @@ QUOTE_HALTED = 8
 
 def status_name(code: int) -> str:
     """The stable name of a status code, "unknown" for any other number."""
-    return str(lib.hedge_status_name(_int32(code)).decode())
+    return str(lib.hedge_status_name(_int32("code", code)).decode())
 
 
 def status_text(code: int) -> str:
     """One sentence that says what a status code means and what to do."""
-    return str(lib.hedge_status_text(_int32(code)).decode())
+    return str(lib.hedge_status_text(_int32("code", code)).decode())
 
 
 def flag_names(flags: int) -> tuple[str, ...]:
     """The names of the bits set in a decision's flags (0 to 2**32 - 1)."""
+    flags = _integer("flags", flags)
     if not 0 <= flags < 1 << 32:
-        raise ValueError(f"flags must be from 0 to 2**32 - 1, not {flags}")
+        raise ValueError("flags must be from 0 to 2**32 - 1")
     return tuple(_NAMES[bit] for bit in range(32) if flags >> bit & 1)
 
 
-def _int32(code: int) -> int:
+def _integer(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
+
+
+def _int32(name: str, code: Any) -> int:
+    code = _integer(name, code)
     # ctypes would cut a larger number down to one that means something else.
     return code if -(1 << 31) <= code < 1 << 31 else 1 << 30
 

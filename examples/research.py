@@ -13,7 +13,10 @@ is absent, from the made-up sample beside this file. A figure needs Matplotlib.
 import argparse
 import csv
 import gzip
+import math
+import os
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,9 @@ BANDS = ((0.0, 0.25, "extreme fear"), (0.25, 0.45, "fear"), (0.45, 0.55, "neutra
          (0.55, 0.75, "greed"), (0.75, 1.01, "extreme greed"))
 MS = 1_000_000  # nanoseconds
 DEPTHS = 200  # moments at which the book is measured
+FIGURES = (".png", ".svg")
+# What reading a file may raise that is not what its name says, or not whole.
+BAD_FILE = (OSError, EOFError, zlib.error, csv.Error, ValueError, TypeError, KeyError)
 
 
 def make_sample(days=240, seed=1):
@@ -50,6 +56,8 @@ def read_scores(path):
     """Dates and scores in [0, 1]."""
     with open(path, encoding="ascii", newline="") as file:
         rows = list(csv.DictReader(file))
+    if not rows:
+        raise ValueError("there are no rows")
     dates = np.array([row["date"] for row in rows], "M8[D]")
     return dates, np.array([float(row["value"]) for row in rows]) / 100
 
@@ -72,6 +80,8 @@ def read_depths(path, asset):
         deltas = [row for row in csv.DictReader(file) if row["asset"] == asset]
     book, depths = {"bid": {}, "ask": {}}, []
     for i, delta in enumerate(deltas, 1):
+        if delta["side"] not in book:
+            raise ValueError(f"a side is bid or ask, not {delta['side']!r}")
         price, size = float(delta["price"]), float(delta["size"])
         if size > 0:
             book[delta["side"]][price] = size
@@ -82,15 +92,27 @@ def read_depths(path, asset):
             depth = depth1pct_usd(book)
             if depth is not None:
                 depths.append(depth)
+    if not depths:
+        raise ValueError(f"there is no book of {asset} with both sides")
     return np.array(depths)
+
+
+def read_or_stop(reader, path, *arguments):
+    """What the reader makes of a file; the program's end where it is not such a file."""
+    try:
+        return reader(path, *arguments)
+    except BAD_FILE as fault:
+        what = f"no column {fault}" if isinstance(fault, KeyError) else fault
+        sys.exit(f"research: {path} cannot be read: {what}")
 
 
 def read(folder):
     """Where the series come from; dates, scores and depths."""
     series, book = folder / "fear_greed_daily.csv", folder / "order_book_deltas.csv.gz"
     if series.is_file() and book.is_file():
-        dates, scores = read_scores(series)
-        return str(folder), dates, scores, np.resize(read_depths(book, "BTC"), len(scores))
+        dates, scores = read_or_stop(read_scores, series)
+        depths = read_or_stop(read_depths, book, "BTC")
+        return str(folder), dates, scores, np.resize(depths, len(scores))
     dates, scores = read_scores(SAMPLE)
     with open(SAMPLE, encoding="ascii", newline="") as file:
         depths = np.array([float(row["depth1pct_usd"]) for row in csv.DictReader(file)])
@@ -102,7 +124,7 @@ def size(policy, asset, amount_usd, dates, scores, depths):
     previous = np.concatenate([[np.nan], scores[:-1]])  # before the first day: none
     return policy.size_many(asset=asset, amount_usd=amount_usd, score=scores,
                             previous_score=previous, depth1pct_usd=depths,
-                            now=dates.astype("M8[ns]"))
+                            now=dates)
 
 
 def print_table(scores, decisions):
@@ -140,13 +162,28 @@ def draw(path, curve, dates, scores, decisions):
     figure.savefig(path)
 
 
+def usd(text):
+    """An amount from the command line."""
+    amount = float(text)
+    if not 0 <= amount < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no amount: a finite number, at least 0")
+    return amount
+
+
+def figure(text):
+    """Where to draw, from the command line."""
+    if Path(text).suffix.lower() not in FIGURES:
+        raise argparse.ArgumentTypeError(f"{text} must end in {' or '.join(FIGURES)}")
+    return text
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("figure", nargs="?", help="where to draw: FIGURE.png or FIGURE.svg")
+    parser.add_argument("figure", nargs="?", type=figure, help="where to draw: FIGURE.png or FIGURE.svg")
     parser.add_argument("--policy", default=HERE.parent / "configs" / "policy.yaml")
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
     parser.add_argument("--asset", default="BTC")
-    parser.add_argument("--amount", type=float, default=250_000.0, help="USD")
+    parser.add_argument("--amount", type=usd, default=250_000.0, help="USD")
     parser.add_argument("--make-sample", action="store_true", help="print the sample and stop")
     given = parser.parse_args()
     if given.make_sample:
@@ -160,14 +197,27 @@ def main():
     except hedge.Error as fault:
         sys.exit(f"research: {fault}")
     source, dates, scores, depths = read(given.data)
-    decisions = size(policy, given.asset, given.amount, dates, scores, depths)
+    try:
+        decisions = size(policy, given.asset, given.amount, dates, scores, depths)
+    except (OverflowError, ValueError) as fault:
+        sys.exit(f"research: {source}: {fault}")
     print(f"{len(scores)} days from {dates[0]} to {dates[-1]}, {source}")
     print(f"{given.asset}, {given.amount:,.0f} USD, policy {policy.hash[:12]}, "
           f"libhedge {hedge.LIBRARY_VERSION}")
     print_table(scores, decisions)
     if given.figure:
-        draw(given.figure, curve, dates, scores, decisions)
+        try:
+            draw(given.figure, curve, dates, scores, decisions)
+        except OSError as fault:
+            sys.exit(f"research: {given.figure} cannot be written: {fault.strerror or fault}")
+        except ImportError as missing:
+            sys.exit(f"research: a figure needs Matplotlib: {missing}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read this has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

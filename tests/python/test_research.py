@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """examples/research.py against the package that is installed (or on PYTHONPATH)."""
+import gzip
 import os
 import re
 import subprocess
@@ -97,6 +98,64 @@ class Research(unittest.TestCase):
             with open(png, "rb") as file:
                 self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
             self.assertTrue(ElementTree.parse(svg).getroot().tag.endswith("svg"))
+
+    def assert_ends(self, want, arguments, said):
+        """With one line of its own, or argparse's usage and a line, and no traceback."""
+        code, _, errors = run(*arguments)
+        self.assertEqual(code, want, errors)
+        self.assertNotIn("Traceback", errors)
+        self.assertRegex(errors.splitlines()[-1], f"^research(.py: error)?: .*{said}")
+
+    def test_bad_arguments(self):
+        for amount in ("nan", "inf", "-1", "1e999", "much"):
+            self.assert_ends(2, ["--data", "/nowhere", f"--amount={amount}"], amount)
+        for name in ("a.xyz", "figure", "a.txt"):
+            self.assert_ends(2, ["--data", "/nowhere", name], r"must end in \.png or \.svg")
+        self.assert_ends(1, ["--data", "/nowhere", "--asset", "DOGE"], "no asset 'DOGE'")
+
+    def test_a_figure_that_cannot_be_written(self):
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError as missing:
+            self.skipTest(str(missing))
+        for path in ("/nowhere/a.png", "/dev/null/a.svg"):
+            self.assert_ends(1, ["--data", "/nowhere", path], f"{path} cannot be written: ")
+
+    def test_bad_data(self):
+        good = b"date,value\n2024-01-01,50\n2024-01-02,60\n"
+        head = "asset,side,price,size\n"
+        book = gzip.compress((head + "BTC,bid,99,1\nBTC,ask,101,1\nBTC,bid,98,1\n" * 2).encode())
+        series = (b"", b"date,value\n", b"day,value\n2024-01-01,50\n", b"date,value\n2024-01-01\n",
+                  b"date,value\nyesterday,50\n", b"date,value\n2024-01-01,high\n", b"\xff\xfe",
+                  b"date,value\n9999-12-31,50\n", b"date,value\nNaT,50\n")
+        books = (b"", b"no gzip", book[:-9], book[:20] + b"\xff" * 40,
+                 gzip.compress(head.encode()), gzip.compress(b"a,b\n1,2\n"),
+                 gzip.compress((head + "BTC,bid,99,x\n").encode()),
+                 gzip.compress((head + "BTC,left,99,1\n").encode()))
+        with tempfile.TemporaryDirectory() as folder:
+            names = [os.path.join(folder, name)
+                     for name in ("fear_greed_daily.csv", "order_book_deltas.csv.gz")]
+            cases = [(good, book)] + [(s, book) for s in series] + [(good, b) for b in books]
+            for i, contents in enumerate(cases):
+                for name, content in zip(names, contents):
+                    with open(name, "wb") as file:
+                        file.write(content)
+                with self.subTest(contents):
+                    if i == 0:
+                        code, out, errors = run("--data", folder)
+                        self.assertEqual((code, errors), (0, ""))
+                        self.assertIn("2 days from", out)
+                    else:
+                        self.assert_ends(1, ["--data", folder], re.escape(folder))
+
+    def test_a_reader_that_has_enough(self):
+        read, write = os.pipe()
+        os.close(read)
+        for arguments in (["--make-sample"], ["--data", "/nowhere"]):
+            done = subprocess.run([sys.executable, "-B", SCRIPT, *arguments], stdout=write,
+                                  stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+            self.assertEqual((done.returncode, done.stderr), (1, ""))
+        os.close(write)
 
     def test_a_bad_policy_is_named(self):
         code, out, errors = run("--policy", "/nowhere/policy.yaml")

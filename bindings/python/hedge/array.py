@@ -31,15 +31,15 @@ def as_float64(name: str, values: Any) -> F64:
     """Real numbers as float64 in native order; no copy if they are that already.
 
     Integers and other floats are converted. TypeError for all that is not a
-    number: booleans, complex numbers, text, times, objects. OverflowError for
-    integers beyond 64 bits.
+    number: booleans, complex numbers, text, times, objects, and for integers
+    beyond 64 bits.
     """
     if extension_kind(values) in ("i", "u", "f"):
         values = values.to_numpy(dtype=np.float64, na_value=np.nan)
     array = as_array(name, values)
     if array.dtype.kind not in "iuf" and not _empty(array):
         if array.dtype.kind == "O" and any(map(_too_large, array.flat)):
-            raise OverflowError(f"{name} has an integer too large for 64 bits; give a float")
+            raise TypeError(f"{name} has an integer too large for 64 bits; give a float")
         raise TypeError(
             f"{name} must be real numbers (float64 or convertible), not {_kind_of(array, values)}"
         )

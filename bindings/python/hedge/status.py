@@ -43,15 +43,15 @@ def flag_names(flags: int) -> tuple[str, ...]:
 
 def _integer(name: str, value: Any) -> int:
     try:
-        return operator.index(value)
+        return int(operator.index(value))
     except TypeError:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
 
 
 def _int32(name: str, code: Any) -> int:
-    code = _integer(name, code)
+    number = _integer(name, code)
     # ctypes would cut a larger number down to one that means something else.
-    return code if -(1 << 31) <= code < 1 << 31 else 1 << 30
+    return number if -(1 << 31) <= number < 1 << 31 else 1 << 30
 
 
 def _flag_name(bit: int) -> str:

@@ -179,7 +179,8 @@ def figure(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("figure", nargs="?", type=figure, help="where to draw: FIGURE.png or FIGURE.svg")
+    parser.add_argument("figure", nargs="?", type=figure,
+                        help="where to draw: FIGURE.png or FIGURE.svg")
     parser.add_argument("--policy", default=HERE.parent / "configs" / "policy.yaml")
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
     parser.add_argument("--asset", default="BTC")

@@ -155,7 +155,8 @@ class Ends(unittest.TestCase):
                 "try:\n"
                 "    c.certify(progress)\n"
                 "except hedge.Error as fault:\n"
-                "    os._exit(7 if fault.name == 'stopped' and pids == [0] and c(0.5) == 0.5 else 8)\n"
+                "    ok = fault.name == 'stopped' and pids == [0] and c(0.5) == 0.5\n"
+                "    os._exit(7 if ok else 8)\n"
                 "assert pids[0] != 0\n"
                 "assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 7\n")
         self.assert_ends_well(code)

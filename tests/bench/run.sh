@@ -50,7 +50,7 @@ load() { # name, url, connections
                      name, c, p50, p99, rate, bad }' "$run/wrk.log"
 }
 
-serve() { # durability
+serve() { # durability, what kind of start it is
     begin=$(date +%s%N)
     HEDGE_API_PORT=0 HEDGE_DURABILITY=$1 HEDGE_POLICY=$run/policy.yaml HEDGE_JOURNAL=$run/$1.db \
         $build/hedged/hedged 2>"$run/$1.log" &
@@ -59,7 +59,7 @@ serve() { # durability
     url=$(sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$run/$1.log")
     curl -sf -o /dev/null -X PUT "$url/quotes/BTC" -d '{"score":0.62,"depth1pct_usd":780341}'
     curl -sf -o /dev/null "$url/hedge" -d '{"asset":"BTC","amount_usd":1}'
-    echo "start to the first sized hedge: $((($(date +%s%N) - begin) / 1000000)) ms" \
+    echo "$2 to the first sized hedge: $((($(date +%s%N) - begin) / 1000000)) ms" \
         "(listening after $(sed -n 's/.*"start_ms":\([0-9.]*\).*/\1/p' "$run/$1.log") ms)," \
         "resident $(awk '/VmRSS/ { print $2 }' /proc/$server/status) KiB"
 }
@@ -71,7 +71,9 @@ stop() {
 }
 
 for durability in commit async; do
-    serve $durability
+    serve $durability "first start, the curve certified,"
+    stop
+    serve $durability "start with a known curve"
     for connections in 1 16 64; do load "POST /hedge $durability" "$url/hedge" $connections; done
     echo "resident after the load: $(awk '/VmRSS/ { print $2 }' /proc/$server/status) KiB;" \
         "$(curl -s "$url/metrics" | grep ^hedge_journal_lost_total)"

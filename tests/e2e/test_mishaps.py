@@ -171,14 +171,14 @@ class Mishaps(daemon.Case):
                                    env=daemon.environment(d.settings), stderr=subprocess.PIPE)
         self.addCleanup(process.stderr.close)
         try:
-            def alive():
+            def serves():
                 try:
                     with Client(port) as c:
-                        return c.get("/healthz").status == 200
+                        return c.get("/curve").status == 200
                 except OSError:
                     return False
 
-            wait_until(alive, "it listens")
+            wait_until(serves, "it serves")
             with Client(port, timeout=10) as c:
                 self.assert_status(c.put("/quotes/BTC", QUOTE), 200)
                 for _ in range(1500):

@@ -19,7 +19,7 @@ build() { # folder, CMake options...
     shift
     mkdir -p "$folder"
     echo "== building $folder"
-    cmake -S . -B "$folder" -G Ninja -DHEDGE_TESTS=ON "$@" >"$folder/configure.log" 2>&1 ||
+    cmake -S . -B "$folder" -G Ninja -DHEDGE_TESTS=ON -DHEDGE_WERROR=ON "$@" >"$folder/configure.log" 2>&1 ||
         { cat "$folder/configure.log"; return 1; }
     cmake --build "$folder" >"$folder/build.log" 2>&1 || { cat "$folder/build.log"; return 1; }
 }

@@ -64,7 +64,7 @@ class BuildLibrary(Command):
             return  # the sources find HEDGE_LIBRARY or the system's library
         folder = Path(self.build_temp).resolve() / "cmake"
         self.spawn_cmake("-S", ROOT, "-B", folder, "-DCMAKE_BUILD_TYPE=Release",
-                         "-DHEDGE_PROGRAMS=OFF", "-DHEDGE_TESTS=OFF", "-DHEDGE_WERROR=OFF",
+                         "-DHEDGE_PROGRAMS=OFF", "-DHEDGE_TESTS=OFF",
                          "-DHEDGE_BUNDLE_DEPENDENCIES=ON", "-DCMAKE_SHARED_LINKER_FLAGS=-s",
                          "-DCMAKE_SKIP_RPATH=ON")  # it loads nothing but the system's
         self.spawn_cmake("--build", folder, "--target", "hedge",

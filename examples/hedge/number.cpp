@@ -110,7 +110,7 @@ std::size_t number_write_int64(std::int64_t number, char text[NUMBER_TEXT_MAX])
 
 void number_write_grouped(std::uint64_t number, char text[NUMBER_TEXT_MAX])
 {
-    char digits[NUMBER_TEXT_MAX];
+    char digits[NUMBER_TEXT_MAX] = "";
     const std::size_t n = static_cast<std::size_t>(
         std::to_chars(digits, digits + sizeof digits, number).ptr - digits);
     std::size_t at = 0;

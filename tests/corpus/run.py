@@ -273,6 +273,8 @@ def case_update(build, _table):
 
 
 def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     build, name = Path(sys.argv[1]).resolve(), sys.argv[2]
     table = Table()
     try:

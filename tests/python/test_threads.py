@@ -147,7 +147,8 @@ class Ends(unittest.TestCase):
 
     def test_fork_within_a_certification(self):
         """The child's run has no thread: it must not wait for one."""
-        code = ("import os, signal, hedge\n"
+        code = ("import os, signal, warnings, hedge\n"
+                "warnings.simplefilter('ignore', DeprecationWarning)  # newer Pythons advise against it\n"
                 "c, pids = hedge.Curve([0, 1], [0, 1]), []\n"
                 "def progress(share):\n"
                 "    if not pids and share < 1: pids.append(os.fork())\n"

@@ -142,15 +142,6 @@ typedef struct attempt {
     uint64_t files;
 } attempt;
 
-/* What is no longer in the files shall not go live, and what is there now
- * shall not have to wait for it. */
-static bool is_over(void *context)
-{
-    const attempt *a = context;
-
-    return atomic_load(&a->watch->stop) || fingerprint(a->policy) != a->files;
-}
-
 static bool is_on_disk(const policy_watch *w, const hedge_policy *policy)
 {
     hedge_policy *read;
@@ -162,6 +153,19 @@ static bool is_on_disk(const policy_watch *w, const hedge_policy *policy)
     same = strcmp(hedge_policy_hash_hex(read), hedge_policy_hash_hex(policy)) == 0;
     hedge_policy_free(read);
     return same;
+}
+
+/* What is no longer in the files shall not go live, and what is there now
+ * shall not have to wait for it. Files that were only touched change nothing. */
+static bool is_over(void *context)
+{
+    attempt *a = context;
+    const uint64_t files = fingerprint(a->policy);
+
+    if (atomic_load(&a->watch->stop)) return true;
+    if (files == a->files) return false;
+    a->files = files;
+    return !is_on_disk(a->watch, a->policy);
 }
 
 /* How a look at the files ended. */

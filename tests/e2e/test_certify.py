@@ -201,6 +201,15 @@ class Meanwhile(daemon.Case):
                 self.assertEqual(c.get("/curve").json["policy"], before)
                 self.assertEqual(d.events("policy_live"), [])
 
+    def test_files_that_are_only_touched_do_not_put_it_off(self):
+        with Daemon(rules(0.01), certify=1) as d:
+            write_file(d.policy_path, oracle.text(rules(0.03)))
+
+            def live():
+                os.utime(d.policy_path)
+                return d.events("policy_live")
+            wait_until(live, "it went live", timeout=60, every=0.05)
+
     def test_reloads_that_wait_do_not_take_the_threads(self):
         with Daemon(rules(0.01), certify=1) as d, d.client() as c:
             c.put("/quotes/A0", {"score": 0.5, "depth1pct_usd": 500000.0})

@@ -44,11 +44,12 @@ typedef struct work {
 
 /* ---- which curves ----------------------------------------------------------- */
 
-static bool is_listed(const work *w, const hedge_curve *curve)
+/* Curves that are equal are one in a policy, so that comparing pointers does. */
+static bool is_first_user(const hedge_policy *policy, int32_t asset)
 {
-    for (size_t i = 0; i < w->n; i++)
-        if (w->candidates[i].curve == curve) return true;
-    return false;
+    for (int32_t i = 0; i < asset; i++)
+        if (hedge_policy_curve(policy, i) == hedge_policy_curve(policy, asset)) return false;
+    return true;
 }
 
 /* A certificate holds for the very code that was tried, on the path that this
@@ -67,7 +68,6 @@ static bool is_known(const work *w, const candidate *c)
     return w->build[0] != '\0' && journal_has_certificate(w->journal, c->hash, w->build);
 }
 
-/* Curves that are equal are one in a policy, so that comparing pointers does. */
 static bool list_candidates(work *w, const hedge_policy *policy)
 {
     const size_t assets = hedge_policy_asset_count(policy);
@@ -75,13 +75,14 @@ static bool list_candidates(work *w, const hedge_policy *policy)
     w->candidates = calloc(assets, sizeof(*w->candidates));
     if (w->candidates == NULL) return false;
     name_build(w, hedge_policy_curve(policy, 0));
-    for (size_t i = 0; i < assets; i++) {
+    for (int32_t i = 0; i < (int32_t)assets; i++) {
         candidate *c = &w->candidates[w->n];
 
-        c->curve = hedge_policy_curve(policy, (int32_t)i);
-        c->asset = (int32_t)i;
+        if (!is_first_user(policy, i)) continue;
+        c->curve = hedge_policy_curve(policy, i);
+        c->asset = i;
         hedge_curve_hash(c->curve, c->hash);
-        if (!is_listed(w, c->curve) && !is_known(w, c)) w->n++;
+        if (!is_known(w, c)) w->n++;
     }
     return true;
 }

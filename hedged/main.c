@@ -279,7 +279,7 @@ int main(int argc, char **argv)
 {
     const bool check = argc == 2 && strcmp(argv[1], "--check") == 0;
     hedge_error error = HEDGE_INIT(hedge_error);
-    char message[SETTINGS_MESSAGE_MAX];
+    char message[SETTING_MESSAGE_MAX];
     hedge_policy *policy;
     sigset_t signals;
     settings s;

@@ -8,9 +8,6 @@
 #include "log.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,94 +15,7 @@
 
 extern char **environ;
 
-__attribute__((format(printf, 2, 3))) static bool refuse(char message[SETTINGS_MESSAGE_MAX],
-                                                         const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(message, SETTINGS_MESSAGE_MAX, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
-/* NULL where it is not set, or empty. */
-static const char *value_of(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
-/* ---- kinds of values -------------------------------------------------------- */
-
-static bool read_number(const char *name, double least, double most, double *out, bool *given,
-                        char message[SETTINGS_MESSAGE_MAX])
-{
-    const char *value = value_of(name);
-    char *end;
-
-    *given = value != NULL;
-    if (value == NULL) return true;
-    *out = strtod(value, &end);
-    if (*end != '\0' || strspn(value, "+-.0123456789eE") != strlen(value) || !(*out >= least) ||
-        !(*out <= most))
-        return refuse(message, "%s=%.100s: must be a number from %g to %g", name, value, least,
-                      most);
-    return true;
-}
-
-/* One of two words, or their aliases; the default where it is not set. */
-static bool read_choice(const char *name, const char *const words[2], bool *second,
-                        char message[SETTINGS_MESSAGE_MAX])
-{
-    const char *value = value_of(name);
-
-    if (value == NULL) return true;
-    if (strcmp(value, words[0]) != 0 && strcmp(value, words[1]) != 0)
-        return refuse(message, "%s=%.100s: must be %s or %s", name, value, words[0], words[1]);
-    *second = strcmp(value, words[1]) == 0;
-    return true;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-/* Copies n bytes of a URL, %XX decoded. */
-static bool decode(const char *from, size_t n, char *out, size_t capacity)
-{
-    size_t at = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        char c = from[i];
-
-        if (c == '%') {
-            if (i + 2 >= n || hex_digit(from[i + 1]) < 0 || hex_digit(from[i + 2]) < 0)
-                return false;
-            c = (char)(hex_digit(from[i + 1]) * 16 + hex_digit(from[i + 2]));
-            i += 2;
-        }
-        if (c == '\0' || at + 1 >= capacity) return false;
-        out[at++] = c;
-    }
-    out[at] = '\0';
-    return true;
-}
-
-static bool read_whole_number(const char *text, long least, long most, long *out)
-{
-    char *end;
-
-    if (text[0] < '0' || text[0] > '9') return false;
-    errno = 0;
-    *out = strtol(text, &end, 10);
-    return *end == '\0' && errno == 0 && *out >= least && *out <= most;
-}
+/* ---- Redis ------------------------------------------------------------------- */
 
 /* [user]:password@ in front of the host. */
 static bool read_credentials(const char *from, size_t n, settings_redis *redis)
@@ -114,8 +24,8 @@ static bool read_credentials(const char *from, size_t n, settings_redis *redis)
     const size_t user = colon != NULL ? (size_t)(colon - from) : n;
 
     if (colon == NULL) return false;
-    if (!decode(from, user, redis->user, sizeof(redis->user))) return false;
-    return decode(colon + 1, n - user - 1, redis->password, sizeof(redis->password));
+    if (!setting_decode(from, user, redis->user, sizeof(redis->user))) return false;
+    return setting_decode(colon + 1, n - user - 1, redis->password, sizeof(redis->password));
 }
 
 /* host[:port] or [v6]:port */
@@ -124,7 +34,7 @@ static bool read_host(const char *from, size_t n, settings_redis *redis)
     char text[300], *port;
     long number = 6379;
 
-    if (!decode(from, n, text, sizeof(text)) || text[0] == '\0') return false;
+    if (!setting_decode(from, n, text, sizeof(text)) || text[0] == '\0') return false;
     if (text[0] == '[') {
         char *close = strchr(text, ']');
 
@@ -136,7 +46,7 @@ static bool read_host(const char *from, size_t n, settings_redis *redis)
         port = strchr(text, ':');
         if (port != NULL) *port++ = '\0';
     }
-    if (port != NULL && !read_whole_number(port, 1, 65535, &number)) return false;
+    if (port != NULL && !setting_digits(port, 1, 65535, &number)) return false;
     if (text[0] == '\0' || strlen(text) >= sizeof(redis->host)) return false;
     strcpy(redis->host, text); /* fits: checked above */
     redis->port = (uint16_t)number;
@@ -144,29 +54,30 @@ static bool read_host(const char *from, size_t n, settings_redis *redis)
 }
 
 /* The URL is not repeated in messages: it may hold a password. */
-static bool read_redis(settings_redis *redis, char message[SETTINGS_MESSAGE_MAX])
+static bool read_redis(settings_redis *redis, char message[SETTING_MESSAGE_MAX])
 {
     static const char form[] =
         "HEDGE_REDIS_URL: must be redis://[[user]:password@]host[:port][/database]";
-    const char *url = value_of("HEDGE_REDIS_URL"), *slash, *at, *host;
+    const char *url = setting_value("HEDGE_REDIS_URL"), *slash, *at, *host;
     long database = 0;
 
     *redis = (settings_redis){0};
     if (url == NULL) return true;
     if (strncmp(url, "rediss://", 9) == 0)
-        return refuse(message, "HEDGE_REDIS_URL: rediss:// (TLS) is not supported by this version; "
-                               "use redis:// through a local TLS tunnel");
-    if (strncmp(url, "redis://", 8) != 0) return refuse(message, "%s", form);
+        return setting_refuse(message,
+                              "HEDGE_REDIS_URL: rediss:// (TLS) is not supported by this version; "
+                              "use redis:// through a local TLS tunnel");
+    if (strncmp(url, "redis://", 8) != 0) return setting_refuse(message, "%s", form);
     url += 8;
     slash = strchr(url, '/');
     if (slash == NULL) slash = url + strlen(url);
     at = memrchr(url, '@', (size_t)(slash - url));
     host = at != NULL ? at + 1 : url;
     if (at != NULL && !read_credentials(url, (size_t)(at - url), redis))
-        return refuse(message, "%s", form);
-    if (!read_host(host, (size_t)(slash - host), redis)) return refuse(message, "%s", form);
-    if (slash[0] == '/' && slash[1] != '\0' && !read_whole_number(slash + 1, 0, 1000000, &database))
-        return refuse(message, "%s", form);
+        return setting_refuse(message, "%s", form);
+    if (!read_host(host, (size_t)(slash - host), redis)) return setting_refuse(message, "%s", form);
+    if (slash[0] == '/' && slash[1] != '\0' && !setting_digits(slash + 1, 0, 1000000, &database))
+        return setting_refuse(message, "%s", form);
     redis->database = (int32_t)database;
     redis->on = true;
     return true;
@@ -174,34 +85,34 @@ static bool read_redis(settings_redis *redis, char message[SETTINGS_MESSAGE_MAX]
 
 /* ---- the groups -------------------------------------------------------------- */
 
-static bool read_address(settings *s, char message[SETTINGS_MESSAGE_MAX])
+static bool read_address(settings *s, char message[SETTING_MESSAGE_MAX])
 {
-    const char *host = value_of("HEDGE_API_HOST"), *port = value_of("HEDGE_API_PORT");
-    const char *environment = value_of("HEDGE_ENV");
+    const char *host = setting_value("HEDGE_API_HOST"), *port = setting_value("HEDGE_API_PORT");
+    const char *environment = setting_value("HEDGE_ENV");
     struct in_addr address;
     long number = 8000;
 
     if (host == NULL) host = "127.0.0.1";
     if (inet_pton(AF_INET, host, &address) != 1)
-        return refuse(message, "HEDGE_API_HOST=%.100s: must be an IPv4 address", host);
-    if (port != NULL && !read_whole_number(port, 0, 65535, &number))
-        return refuse(message,
-                      "HEDGE_API_PORT=%.100s: must be a whole number from 0 (any free one) "
-                      "to 65535",
-                      port);
+        return setting_refuse(message, "HEDGE_API_HOST=%.100s: must be an IPv4 address", host);
+    if (port != NULL && !setting_digits(port, 0, 65535, &number))
+        return setting_refuse(message,
+                              "HEDGE_API_PORT=%.100s: must be a whole number from 0 (any free one) "
+                              "to 65535",
+                              port);
     snprintf(s->host, sizeof(s->host), "%s", host);
     s->port = (uint16_t)number;
     if (environment != NULL && strcmp(environment, "dev") != 0 && strcmp(environment, "prod") != 0)
-        return refuse(message, "HEDGE_ENV=%.100s: must be dev or prod", environment);
+        return setting_refuse(message, "HEDGE_ENV=%.100s: must be dev or prod", environment);
     if (environment != NULL && strcmp(environment, "prod") == 0)
-        return refuse(message,
-                      "HEDGE_ENV=prod: callers must then show a token, and this version has "
-                      "no keys to check one with; use HEDGE_ENV=dev on a loopback address");
+        return setting_refuse(
+            message, "HEDGE_ENV=prod: callers must then show a token, and this version has "
+                     "no keys to check one with; use HEDGE_ENV=dev on a loopback address");
     if (ntohl(address.s_addr) >> 24 != 127)
-        return refuse(message,
-                      "HEDGE_API_HOST=%s: off loopback callers must show a token, and this "
-                      "version has no keys to check one with; use 127.0.0.1",
-                      host);
+        return setting_refuse(message,
+                              "HEDGE_API_HOST=%s: off loopback callers must show a token, and this "
+                              "version has no keys to check one with; use 127.0.0.1",
+                              host);
     return true;
 }
 
@@ -221,47 +132,47 @@ static const char *installed_policy(settings *s)
     return s->installed_policy;
 }
 
-static bool read_policy(settings *s, char message[SETTINGS_MESSAGE_MAX])
+static bool read_policy(settings *s, char message[SETTING_MESSAGE_MAX])
 {
     hedge_policy_overrides *o = &s->overrides;
     double seconds = 0.0;
     bool given;
 
     *o = (hedge_policy_overrides)HEDGE_INIT(hedge_policy_overrides);
-    s->policy_path = value_of("HEDGE_POLICY");
+    s->policy_path = setting_value("HEDGE_POLICY");
     if (s->policy_path == NULL)
         s->policy_path =
             access("configs/policy.yaml", R_OK) == 0 ? "configs/policy.yaml" : installed_policy(s);
-    o->knots_path = value_of("HEDGE_SPLINE_KNOTS");
+    o->knots_path = setting_value("HEDGE_SPLINE_KNOTS");
     if (o->knots_path != NULL) o->set |= HEDGE_SET_KNOTS;
-    if (!read_number("HEDGE_MAX_HEDGE_PCT", 0.0, 1.0, &o->max_hedge_pct, &given, message))
+    if (!setting_number("HEDGE_MAX_HEDGE_PCT", 0.0, 1.0, &o->max_hedge_pct, &given, message))
         return false;
     if (given) o->set |= HEDGE_SET_MAX_HEDGE_PCT;
-    if (!read_number("HEDGE_STALE_SCORE_S", 0.001, 86400.0, &seconds, &given, message))
+    if (!setting_number("HEDGE_STALE_SCORE_S", 0.001, 86400.0, &seconds, &given, message))
         return false;
     if (given) o->set |= HEDGE_SET_STALE_SCORE;
     o->stale_score_ms = seconds * 1000.0;
     return true;
 }
 
-static bool read_journal(settings *s, char message[SETTINGS_MESSAGE_MAX])
+static bool read_journal(settings *s, char message[SETTING_MESSAGE_MAX])
 {
     static const char *const durability[2] = {"commit", "async"};
     static const char *const off_on[2] = {"0", "1"};
 
-    s->journal_path = value_of("HEDGE_JOURNAL");
+    s->journal_path = setting_value("HEDGE_JOURNAL");
     if (s->journal_path == NULL) s->journal_path = "hedge-journal.db";
     s->certify = true;
-    return read_choice("HEDGE_DURABILITY", durability, &s->async, message) &&
-           read_choice("HEDGE_LOG_DECISIONS", off_on, &s->log_decisions, message) &&
-           read_choice("HEDGE_CERTIFY", off_on, &s->certify, message);
+    return setting_choice("HEDGE_DURABILITY", durability, &s->async, message) &&
+           setting_choice("HEDGE_LOG_DECISIONS", off_on, &s->log_decisions, message) &&
+           setting_choice("HEDGE_CERTIFY", off_on, &s->certify, message);
 }
 
 /* A variable that is set and has no effect would be believed to have one: what
  * a later version will know is refused. Anything else beginning with HEDGE_
  * may be another program's (Kubernetes makes such names for services), so it
  * is only warned of, for the sake of typing errors. */
-static bool refuse_unsupported(char message[SETTINGS_MESSAGE_MAX])
+static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
 {
     static const char *const known[] = {
         "HEDGE_ENV",          "HEDGE_API_HOST",      "HEDGE_API_PORT",      "HEDGE_POLICY",
@@ -282,15 +193,15 @@ static bool refuse_unsupported(char message[SETTINGS_MESSAGE_MAX])
         if (found) continue;
         for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
             if (strncmp(*entry, later[i], strlen(later[i])) == 0)
-                return refuse(message, "%.*s: not supported by this version; unset it", (int)n,
-                              *entry);
+                return setting_refuse(message, "%.*s: not supported by this version; unset it",
+                                      (int)n, *entry);
         snprintf(name, sizeof(name), "%.*s", (int)n, *entry);
         LOG(LOG_WARN, "unknown_setting", LOG_TEXT("name", name));
     }
     return true;
 }
 
-bool settings_read(settings *s, char message[SETTINGS_MESSAGE_MAX])
+bool settings_read(settings *s, char message[SETTING_MESSAGE_MAX])
 {
     *s = (settings){0};
     return refuse_unsupported(message) && read_address(s, message) && read_policy(s, message) &&

@@ -3,12 +3,12 @@
 #ifndef HEDGED_SETTINGS_H
 #define HEDGED_SETTINGS_H
 
+#include "setting.h"
+
 #include <hedge/hedge.h>
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define SETTINGS_MESSAGE_MAX 400
 
 /* A Redis server out of HEDGE_REDIS_URL. */
 typedef struct settings_redis {
@@ -34,7 +34,7 @@ typedef struct settings {
 
 /* Reads every HEDGE_ variable. False: message names the one at fault and what
  * it may be. Texts point into the environment. */
-bool settings_read(settings *s, char message[SETTINGS_MESSAGE_MAX]);
+bool settings_read(settings *s, char message[SETTING_MESSAGE_MAX]);
 
 /* The variables with their defaults, for --help. */
 const char *settings_help(void);

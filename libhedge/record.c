@@ -189,7 +189,7 @@ static void code_record(codec *c, hedge_record *r)
     code_bytes(c, seen, sizeof(seen));
     code_i32(c, &r->kind);
     if (memcmp(seen, magic, sizeof(seen)) != 0 || r->kind < HEDGE_RECORD_DECISION ||
-        r->kind > HEDGE_RECORD_RESUME)
+        r->kind > HEDGE_RECORD_SHADOW)
         c->code = c->code != HEDGE_OK ? c->code : HEDGE_E_RECORD;
     code_u64(c, &r->seq);
     code_u64(c, &r->writer);
@@ -198,7 +198,8 @@ static void code_record(codec *c, hedge_record *r)
     code_text(c, r->build, sizeof(r->build));
     code_text(c, r->asset, sizeof(r->asset));
     code_text(c, r->note, sizeof(r->note));
-    if (c->code != HEDGE_OK || r->kind != HEDGE_RECORD_DECISION) return;
+    if (c->code != HEDGE_OK) return;
+    if (r->kind != HEDGE_RECORD_DECISION && r->kind != HEDGE_RECORD_SHADOW) return;
     code_request(c, &r->request);
     code_quote(c, &r->quote);
     code_decision(c, &r->decision);

@@ -556,14 +556,15 @@ enum {
     HEDGE_RECORD_POLICY = 4,         /* a policy went live */
     HEDGE_RECORD_POLICY_REFUSED = 5, /* a policy was refused; the old one stays */
     HEDGE_RECORD_HALT = 6,
-    HEDGE_RECORD_RESUME = 7
+    HEDGE_RECORD_RESUME = 7,
+    HEDGE_RECORD_SHADOW = 8 /* what another policy would have decided on the decision before it */
 };
 
 #define HEDGE_RECORD_MAX 1024 /* bytes of one encoded record */
 #define HEDGE_HASH_SIZE 32
 
 /* Everything that was known and answered: enough to decide again. request,
- * quote and decision are used by HEDGE_RECORD_DECISION alone; they lie inside
+ * quote and decision are used by HEDGE_RECORD_DECISION and _SHADOW alone; they lie inside
  * by value, so a version that lets one of them grow brings a new record. */
 typedef struct hedge_record {
     uint32_t struct_size;

@@ -43,6 +43,21 @@ journal_result journal_append(journal *j, hedge_record *records, size_t n);
  * once by its hash. */
 journal_result journal_append_policy(journal *j, hedge_record *record, const char *policy_text);
 
+/* The same for records whose first one is the answer to an idempotency key,
+ * which journal_find_key gives back. Waits for the commit in async, too. */
+journal_result journal_append_keyed(journal *j, hedge_record *records, size_t n, const char *key);
+
+#define JOURNAL_KEY_MAX 255         /* characters of a key */
+#define JOURNAL_KEY_MS (10 * 60000) /* how long a key is remembered */
+
+/* Reads the record that answered a key. 1: found, 0: none, -1: the disk refused.
+ * Any thread. */
+int journal_find_key(journal *j, const char *key, hedge_record *out);
+
+/* The canonical text of a policy, malloc'ed; NULL: none of that hash, or it
+ * cannot be read. Any thread. */
+char *journal_policy_text(journal *j, const uint8_t policy_hash[HEDGE_HASH_SIZE]);
+
 /* Whether that build has certified the curve of that hash; false too where it
  * cannot be read. Any thread. */
 bool journal_has_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE],
@@ -59,6 +74,8 @@ typedef struct journal_head {
 
 typedef struct journal_state {
     journal_head head;
+    journal_head base; /* where the file's chain begins; seq 0: with the first record */
+    uint64_t parked;   /* records that the database refuses */
     uint64_t writer;
     bool failing;    /* the last commit failed */
     char fault[160]; /* why */
@@ -84,6 +101,31 @@ typedef struct journal_row {
  * *rows is malloc'ed. False: message. Any thread. */
 bool journal_rows(journal *j, uint64_t after, const char *asset, size_t limit, journal_row **rows,
                   size_t *n, uint64_t *next_after, char message[JOURNAL_MESSAGE_MAX]);
+
+/* ---- for the shipper; any thread ---- */
+
+/* From now on 1 is added to this eventfd after each commit; -1: no more. It has
+ * to stay open until then. */
+void journal_notify(journal *j, int event_fd);
+
+/* Lets the oldest records go: those up to seq `shipped`, which are kept
+ * elsewhere, that were made before `before_ns`. The newest one stays always. At
+ * most JOURNAL_FORGET_MAX at a call: the writer waits meanwhile. False: the disk
+ * refused, and nothing has gone. */
+bool journal_forget(journal *j, uint64_t shipped, int64_t before_ns, size_t *gone);
+
+#define JOURNAL_FORGET_MAX 500
+
+/* Puts a copy of a record aside that the database refuses, with the reason and
+ * the hash of the record before it; once more: with the new reason. It stays
+ * when the record itself is let go. False: the disk refused. */
+bool journal_park(journal *j, const journal_row *row, const uint8_t previous[HEDGE_HASH_SIZE],
+                  const char *reason);
+/* Forgets the copy: the database has taken the record. False: the disk refused. */
+bool journal_unpark(journal *j, uint64_t seq);
+/* Reads up to `limit` parked records behind seq `after`. False: message. */
+bool journal_parked(journal *j, uint64_t after, size_t limit, journal_row *rows, size_t *n,
+                    char message[JOURNAL_MESSAGE_MAX]);
 
 /* Writes what is queued and closes the file. False: acknowledged records could
  * not be written (async alone). */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 /* What one caller appends. A waiting caller's job lives on its stack, and
@@ -21,6 +22,7 @@ typedef struct job {
     hedge_record *records;
     size_t n;
     const char *policy_text; /* NULL: none */
+    const char *key;         /* the first record answers it; NULL: none */
     bool owned;              /* a copy */
     bool ok;
     sem_t done;
@@ -38,6 +40,7 @@ struct journal {
     uint64_t next_seq;
     journal_state state;
     bool closing;
+    int notify_fd; /* told of commits; -1: nobody */
 
     /* Around the file. `turn` is taken first and given back once `file_lock`
      * is held, so that a reader and the writer alternate. */
@@ -59,7 +62,7 @@ static bool put_job(journal *j, const job *w)
         return false;
     for (size_t i = 0; i < w->n; i++)
         if (!journal_file_put(&j->file, &w->records[i])) return false;
-    return true;
+    return w->key == NULL || journal_aside_put_key(&j->file.aside, w->key, w->records);
 }
 
 /* One transaction for all jobs. */
@@ -106,6 +109,7 @@ static void note_success(journal *j, uint32_t records)
     j->state.records += records;
     j->state.head = j->file.head;
     j->queued -= records;
+    if (j->notify_fd >= 0) eventfd_write(j->notify_fd, 1);
     if (healed) LOG(LOG_INFO, "journal_recovered", LOG_NUMBER("seq", j->state.head.seq));
 }
 
@@ -217,12 +221,14 @@ static job *copy_job(const job *w)
     return copy;
 }
 
-/* Under the lock: numbers the records and queues the job. */
-static journal_result enqueue(journal *j, job *w)
+/* Under the lock: numbers the records and queues the job, or a copy of it. */
+static journal_result enqueue(journal *j, job *w, bool copy)
 {
     job *queued = w;
 
     if (j->closing) return JOURNAL_CLOSING;
+    /* Nobody is left waiting for a disk that is known to refuse. */
+    if (j->async && !copy && j->state.failing) return JOURNAL_FAILED;
     if (j->queued + w->n > JOURNAL_QUEUE_MAX) {
         j->state.refused += w->n;
         return j->state.failing ? JOURNAL_FAILED : JOURNAL_FULL;
@@ -231,7 +237,7 @@ static journal_result enqueue(journal *j, job *w)
         w->records[i].seq = j->next_seq + i;
         w->records[i].writer = j->state.writer;
     }
-    if (j->async) {
+    if (copy) {
         queued = copy_job(w);
         if (queued == NULL) return JOURNAL_FULL;
     }
@@ -259,33 +265,39 @@ static bool all_encodable(const hedge_record *records, size_t n)
     return true;
 }
 
-static journal_result append(journal *j, hedge_record *records, size_t n, const char *policy_text)
+/* Waits for the commit, where there is anybody to wait. */
+static journal_result append(journal *j, job *w)
 {
-    job w = {.records = records, .n = n, .policy_text = policy_text};
+    const bool wait = !j->async || w->key != NULL;
     journal_result result;
 
-    if (!all_encodable(records, n)) return JOURNAL_FAILED;
-    sem_init(&w.done, 0, 0);
+    if (!all_encodable(w->records, w->n)) return JOURNAL_FAILED;
+    sem_init(&w->done, 0, 0);
     pthread_mutex_lock(&j->lock);
-    result = enqueue(j, &w);
+    result = enqueue(j, w, !wait);
     pthread_mutex_unlock(&j->lock);
-    if (result == JOURNAL_OK && !j->async) {
-        while (sem_wait(&w.done) != 0) { /* a signal came between */
+    if (result == JOURNAL_OK && wait) {
+        while (sem_wait(&w->done) != 0) { /* a signal came between */
         }
-        if (!w.ok) result = JOURNAL_FAILED;
+        if (!w->ok) result = JOURNAL_FAILED;
     }
-    sem_destroy(&w.done);
+    sem_destroy(&w->done);
     return result;
 }
 
 journal_result journal_append(journal *j, hedge_record *records, size_t n)
 {
-    return append(j, records, n, NULL);
+    return append(j, &(job){.records = records, .n = n});
 }
 
 journal_result journal_append_policy(journal *j, hedge_record *record, const char *policy_text)
 {
-    return append(j, record, 1, policy_text);
+    return append(j, &(job){.records = record, .n = 1, .policy_text = policy_text});
+}
+
+journal_result journal_append_keyed(journal *j, hedge_record *records, size_t n, const char *key)
+{
+    return append(j, &(job){.records = records, .n = n, .key = key});
 }
 
 void journal_read_state(journal *j, journal_state *out)
@@ -314,13 +326,15 @@ bool journal_rows(journal *j, uint64_t after, const char *asset, size_t limit, j
     return ok;
 }
 
+/* ---- beside the chain ----------------------------------------------------- */
+
 bool journal_has_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SIZE],
                              const char *build)
 {
     bool found;
 
     lock_file(j);
-    found = journal_file_has_certificate(&j->file, curve_hash, build);
+    found = journal_aside_has_certificate(&j->file.aside, curve_hash, build);
     pthread_mutex_unlock(&j->file_lock);
     return found;
 }
@@ -331,9 +345,100 @@ bool journal_keep_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SI
     bool kept;
 
     lock_file(j);
-    kept = journal_file_keep_certificate(&j->file, curve_hash, build, clock_wall_ns());
+    kept = journal_aside_keep_certificate(&j->file.aside, curve_hash, build, clock_wall_ns());
     pthread_mutex_unlock(&j->file_lock);
     return kept;
+}
+
+int journal_find_key(journal *j, const char *key, hedge_record *out)
+{
+    int found;
+
+    lock_file(j);
+    found = journal_aside_find_key(&j->file.aside, key,
+                                   clock_wall_ns() - JOURNAL_KEY_MS * NS_PER_MS, out);
+    pthread_mutex_unlock(&j->file_lock);
+    return found;
+}
+
+char *journal_policy_text(journal *j, const uint8_t policy_hash[HEDGE_HASH_SIZE])
+{
+    char *text;
+
+    lock_file(j);
+    text = journal_aside_policy_text(&j->file.aside, policy_hash);
+    pthread_mutex_unlock(&j->file_lock);
+    return text;
+}
+
+/* ---- for the shipper ------------------------------------------------------ */
+
+void journal_notify(journal *j, int event_fd)
+{
+    pthread_mutex_lock(&j->lock);
+    j->notify_fd = event_fd;
+    pthread_mutex_unlock(&j->lock);
+}
+
+bool journal_forget(journal *j, uint64_t shipped, int64_t before_ns, size_t *gone)
+{
+    journal_head base;
+    bool ok;
+
+    lock_file(j);
+    ok = journal_file_forget(&j->file, shipped, before_ns, gone);
+    base = j->file.base;
+    pthread_mutex_unlock(&j->file_lock);
+    pthread_mutex_lock(&j->lock);
+    j->state.base = base;
+    pthread_mutex_unlock(&j->lock);
+    return ok;
+}
+
+/* Counts what is parked anew; the file is ours. */
+static void note_parked(journal *j)
+{
+    uint64_t n;
+
+    if (!journal_aside_count_parked(&j->file.aside, &n)) return;
+    pthread_mutex_lock(&j->lock);
+    j->state.parked = n;
+    pthread_mutex_unlock(&j->lock);
+}
+
+bool journal_park(journal *j, const journal_row *row, const uint8_t previous[HEDGE_HASH_SIZE],
+                  const char *reason)
+{
+    bool ok;
+
+    lock_file(j);
+    ok = journal_aside_park(&j->file.aside, row, previous, reason, clock_wall_ns());
+    note_parked(j);
+    pthread_mutex_unlock(&j->file_lock);
+    return ok;
+}
+
+bool journal_unpark(journal *j, uint64_t seq)
+{
+    bool ok;
+
+    lock_file(j);
+    ok = journal_aside_unpark(&j->file.aside, seq);
+    note_parked(j);
+    pthread_mutex_unlock(&j->file_lock);
+    return ok;
+}
+
+bool journal_parked(journal *j, uint64_t after, size_t limit, journal_row *rows, size_t *n,
+                    char message[JOURNAL_MESSAGE_MAX])
+{
+    bool ok;
+
+    lock_file(j);
+    ok = journal_aside_parked(&j->file.aside, after, limit, rows, n);
+    if (!ok) snprintf(message, JOURNAL_MESSAGE_MAX, "%s", journal_file_fault(&j->file));
+    pthread_mutex_unlock(&j->file_lock);
+    return ok;
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -355,11 +460,14 @@ journal *journal_open(const journal_options *options, char message[JOURNAL_MESSA
     j->last = &j->first;
     j->next_seq = j->file.head.seq + 1;
     j->state.head = j->file.head;
+    j->state.base = j->file.base;
     j->state.writer = j->file.writer;
+    j->notify_fd = -1;
     pthread_mutex_init(&j->lock, NULL);
     pthread_mutex_init(&j->turn, NULL);
     pthread_mutex_init(&j->file_lock, NULL);
     pthread_cond_init(&j->work, NULL);
+    note_parked(j);
     if (pthread_create(&j->writer_thread, NULL, writer_main, j) != 0) {
         snprintf(message, JOURNAL_MESSAGE_MAX, "the journal's thread cannot be started");
         journal_file_close(&j->file);

@@ -2,43 +2,26 @@
  * journal_file: the journal's SQLite file. */
 #include "journal_file.h"
 
+#include "hex.h"
+#include "journal_format.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 /* EXCLUSIVE keeps every other connection out (two of them can damage a WAL
  * before SQLite 3.51.3) and the WAL's index in memory. FULL flushes the WAL at
  * each commit. The WAL is folded back every 4 MiB: seldom enough to cost little,
  * and soon enough to be a short pause. */
-/* Folds the WAL into the file and empties it. */
-static const char fold[] = "PRAGMA wal_checkpoint(TRUNCATE)";
-
 static const char setup[] = "PRAGMA journal_mode=WAL;"
                             "PRAGMA synchronous=FULL;"
                             "PRAGMA wal_autocheckpoint=1000;"
                             "PRAGMA journal_size_limit=67108864;";
 
-/* Older journals lack it. */
-#define CERTIFICATES                                                                               \
-    "CREATE TABLE IF NOT EXISTS certificates (curve_hash BLOB NOT NULL, build TEXT NOT NULL,"      \
-    " ts_ns INTEGER NOT NULL, PRIMARY KEY (curve_hash, build));"
-
-static const char schema[] = CERTIFICATES
-    "CREATE TABLE journal (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
-    "CREATE TABLE policies (hash BLOB PRIMARY KEY, ts_ns INTEGER NOT NULL, text TEXT NOT NULL);"
-    "CREATE TABLE records (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, ts_ns INTEGER NOT NULL,"
-    " asset TEXT NOT NULL, record BLOB NOT NULL, hash BLOB NOT NULL);"
-    "CREATE TRIGGER records_no_update BEFORE UPDATE ON records"
-    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
-    "CREATE TRIGGER records_no_delete BEFORE DELETE ON records"
-    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
-    "CREATE TRIGGER policies_no_update BEFORE UPDATE ON policies"
-    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
-    "CREATE TRIGGER policies_no_delete BEFORE DELETE ON policies"
-    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;";
+/* Folds the WAL into the file and empties it. */
+static const char fold[] = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 static bool run(journal_file *f, const char *sql)
 {
@@ -59,7 +42,9 @@ static bool prepare_all(journal_file *f)
            prepare(f,
                    "SELECT seq, asset, record, hash FROM records WHERE seq > ?1 AND seq <= ?2"
                    " ORDER BY seq",
-                   &f->select);
+                   &f->select) &&
+           prepare(f, "INSERT OR REPLACE INTO journal VALUES ('base', ?)", &f->put_base) &&
+           prepare(f, "DELETE FROM records WHERE seq <= ?", &f->forget);
 }
 
 /* Runs a prepared statement that gives no rows, and readies it for the next
@@ -123,58 +108,6 @@ static bool is_wal(journal_file *f)
     return wal;
 }
 
-/* Ends with the tables in the file itself, not in the WAL beside it. */
-static bool create(journal_file *f)
-{
-    uint64_t writer;
-    char sql[160];
-
-    if (getrandom(&writer, sizeof(writer), 0) != (ssize_t)sizeof(writer)) return false;
-    writer >>= 4; /* 60 bits fit a decision_id */
-    snprintf(sql, sizeof(sql),
-             "INSERT INTO journal VALUES ('format','1'),('writer','%016" PRIx64 "')", writer);
-    return run(f, "BEGIN IMMEDIATE") && run(f, schema) && run(f, sql) && run(f, "COMMIT") &&
-           run(f, fold);
-}
-
-/* One text out of the journal's own settings. */
-static bool setting(journal_file *f, const char *key, char out[32])
-{
-    sqlite3_stmt *s;
-    bool found = false;
-
-    if (!prepare(f, "SELECT value FROM journal WHERE key = ?", &s)) return false;
-    sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
-    if (sqlite3_step(s) == SQLITE_ROW) {
-        snprintf(out, 32, "%s", (const char *)sqlite3_column_text(s, 0));
-        found = true;
-    }
-    sqlite3_finalize(s);
-    return found;
-}
-
-/* How many tables and the like the file has; -1: it cannot be read. */
-static int count_objects(journal_file *f)
-{
-    sqlite3_stmt *s;
-    int n = -1;
-
-    if (!prepare(f, "SELECT count(*) FROM sqlite_master", &s)) return -1;
-    if (sqlite3_step(s) == SQLITE_ROW) n = sqlite3_column_int(s, 0);
-    sqlite3_finalize(s);
-    return n;
-}
-
-static bool read_identity(journal_file *f)
-{
-    char value[32], *end;
-
-    if (!setting(f, "format", value) || strcmp(value, "1") != 0) return false;
-    if (!setting(f, "writer", value) || strlen(value) != 16) return false;
-    f->writer = strtoull(value, &end, 16);
-    return *end == '\0' && f->writer >> 60 == 0;
-}
-
 /* Reads row `seq`. 1: read, 0: not there, -1: not as it should be. */
 static int read_row(journal_file *f, uint64_t seq, journal_row *row)
 {
@@ -183,6 +116,16 @@ static int read_row(journal_file *f, uint64_t seq, journal_row *row)
 
     if (!journal_file_rows(f, seq - 1, NULL, 1, row, &n, &next)) return -1;
     return n == 1 && row->seq == seq ? 1 : 0;
+}
+
+/* Where the chain of the file begins; nowhere yet: at the first record. */
+static bool read_base(journal_file *f)
+{
+    char value[128], *end;
+
+    if (!journal_format_setting(f->db, "base", value, sizeof(value))) return true;
+    f->base.seq = strtoull(value, &end, 10);
+    return f->base.seq > 0 && *end == ':' && hex_read(end + 1, HEDGE_HASH_SIZE, f->base.hash);
 }
 
 /* The chain goes on from the newest record, so that one has to be sound. */
@@ -194,12 +137,13 @@ static bool read_head(journal_file *f)
     sqlite3_stmt *s;
     uint64_t seq = 0;
 
+    memcpy(before.hash, f->base.hash, sizeof(before.hash));
     if (!prepare(f, "SELECT ifnull(max(seq), 0) FROM records", &s)) return false;
     if (sqlite3_step(s) == SQLITE_ROW) seq = (uint64_t)sqlite3_column_int64(s, 0);
     sqlite3_finalize(s);
-    if (seq == 0) return true;
+    if (seq == 0) return f->base.seq == 0; /* the newest record never leaves */
     if (read_row(f, seq, &row) != 1) return false;
-    if (seq > 1 && read_row(f, seq - 1, &before) != 1) return false;
+    if (seq > f->base.seq + 1 && read_row(f, seq - 1, &before) != 1) return false;
     hedge_record_chain(before.hash, row.record, row.n, hash);
     if (memcmp(hash, row.hash, sizeof(hash)) != 0) return false;
     if (hedge_record_decode(row.record, row.n, &record) != HEDGE_OK || record.seq != seq ||
@@ -234,7 +178,7 @@ static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], cons
 bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX],
                        bool *busy)
 {
-    static const char not_ours[] = "is not a journal of format 1";
+    static const char not_ours[] = "is not a journal of format 1 or 2";
     struct stat info;
     int objects;
 
@@ -248,16 +192,18 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
         return fail_sqlite(f, message, path, busy);
     /* Looked at before anything is set: a file that is not ours stays as it is. */
     if (!run(f, "PRAGMA locking_mode=EXCLUSIVE")) return fail_sqlite(f, message, path, busy);
-    objects = count_objects(f);
+    objects = journal_format_count(f->db);
     if (objects < 0) return fail_sqlite(f, message, path, busy);
-    if (objects > 0 && !read_identity(f)) return fail(f, message, path, not_ours);
+    if (objects > 0 && !journal_format_identify(f->db, &f->writer))
+        return fail(f, message, path, not_ours);
     /* The first write takes the exclusive lock. */
     if (!run(f, setup) || !run(f, "BEGIN IMMEDIATE; COMMIT") || !is_wal(f))
         return fail_sqlite(f, message, path, busy);
-    if (objects == 0 && !create(f)) return fail_sqlite(f, message, path, busy);
-    if (!read_identity(f)) return fail(f, message, path, not_ours);
-    if (!run(f, CERTIFICATES) || !prepare_all(f)) return fail_sqlite(f, message, path, busy);
-    if (!read_head(f))
+    if (objects == 0 && !journal_format_create(f->db)) return fail_sqlite(f, message, path, busy);
+    if (!journal_format_identify(f->db, &f->writer)) return fail(f, message, path, not_ours);
+    if (!journal_format_upgrade(f->db) || !prepare_all(f) || !journal_aside_open(&f->aside, f->db))
+        return fail_sqlite(f, message, path, busy);
+    if (!read_base(f) || !read_head(f))
         return fail(f, message, path,
                     "its newest record does not fit the chain; run `hedge verify` on it, keep it, "
                     "and start with another file");
@@ -268,11 +214,12 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
 
 void journal_file_close(journal_file *f)
 {
-    sqlite3_stmt *const statements[] = {f->begin,  f->commit,        f->rollback,
-                                        f->insert, f->insert_policy, f->select};
+    sqlite3_stmt *const statements[] = {f->begin,         f->commit, f->rollback, f->insert,
+                                        f->insert_policy, f->select, f->put_base, f->forget};
 
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
         sqlite3_finalize(statements[i]);
+    journal_aside_close(&f->aside);
     sqlite3_close(f->db);
     *f = (journal_file){0};
 }
@@ -334,54 +281,75 @@ const char *journal_file_fault(const journal_file *f)
     return f->displaced != NULL ? f->displaced : sqlite3_errmsg(f->db);
 }
 
-/* ---- certificates --------------------------------------------------------- */
+/* ---- letting go ----------------------------------------------------------- */
 
-bool journal_file_has_certificate(journal_file *f, const uint8_t curve_hash[HEDGE_HASH_SIZE],
-                                  const char *build)
+/* The newest of the oldest records that may go all together: see
+ * journal_forget. */
+static bool find_last_to_go(journal_file *f, uint64_t shipped, int64_t before_ns,
+                            journal_head *last)
 {
     sqlite3_stmt *s;
-    bool found;
+    int code = SQLITE_DONE;
 
-    if (!prepare(f, "SELECT 1 FROM certificates WHERE curve_hash = ? AND build = ?", &s))
+    *last = f->base;
+    if (shipped >= f->head.seq) shipped = f->head.seq > 0 ? f->head.seq - 1 : 0;
+    if (!prepare(f, "SELECT seq, ts_ns, hash FROM records WHERE seq <= ? ORDER BY seq LIMIT ?", &s))
         return false;
-    sqlite3_bind_blob(s, 1, curve_hash, HEDGE_HASH_SIZE, SQLITE_STATIC);
-    sqlite3_bind_text(s, 2, build, -1, SQLITE_STATIC);
-    found = sqlite3_step(s) == SQLITE_ROW;
+    sqlite3_bind_int64(s, 1, (sqlite3_int64)shipped);
+    sqlite3_bind_int(s, 2, JOURNAL_FORGET_MAX);
+    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
+        if (sqlite3_column_int64(s, 1) >= before_ns) break;
+        if (sqlite3_column_bytes(s, 2) != HEDGE_HASH_SIZE) break; /* damaged: leave it be */
+        last->seq = (uint64_t)sqlite3_column_int64(s, 0);
+        memcpy(last->hash, sqlite3_column_blob(s, 2), HEDGE_HASH_SIZE);
+    }
     sqlite3_finalize(s);
-    return found;
+    return code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
-bool journal_file_keep_certificate(journal_file *f, const uint8_t curve_hash[HEDGE_HASH_SIZE],
-                                   const char *build, int64_t ts_ns)
+static bool put_base(journal_file *f, const journal_head *base)
 {
-    sqlite3_stmt *s;
-    bool kept;
+    char value[32 + 2 * HEDGE_HASH_SIZE];
+    const int n = snprintf(value, sizeof(value), "%" PRIu64 ":", base->seq);
 
-    if (!prepare(f, "INSERT OR REPLACE INTO certificates VALUES (?,?,?)", &s)) return false;
-    sqlite3_bind_blob(s, 1, curve_hash, HEDGE_HASH_SIZE, SQLITE_STATIC);
-    sqlite3_bind_text(s, 2, build, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(s, 3, ts_ns);
-    kept = sqlite3_step(s) == SQLITE_DONE;
-    sqlite3_finalize(s);
-    return kept;
+    hex_write(base->hash, HEDGE_HASH_SIZE, value + n);
+    sqlite3_bind_text(f->put_base, 1, value, -1, SQLITE_STATIC);
+    return step(f->put_base);
+}
+
+bool journal_file_forget(journal_file *f, uint64_t shipped, int64_t before_ns, size_t *gone)
+{
+    journal_head last;
+
+    *gone = 0;
+    if (!check_places(f) || !find_last_to_go(f, shipped, before_ns, &last)) return false;
+    if (last.seq == f->base.seq) return true;
+    sqlite3_bind_int64(f->forget, 1, (sqlite3_int64)last.seq);
+    /* The base first: the trigger lets nothing go that is behind it. */
+    if (!step(f->begin)) return false;
+    if (!put_base(f, &last) || !step(f->forget) || !step(f->commit)) {
+        journal_file_rollback(f);
+        return false;
+    }
+    *gone = (size_t)(last.seq - f->base.seq);
+    f->base = last;
+    return true;
 }
 
 /* ---- reading -------------------------------------------------------------- */
 
-/* n stays 0 for one that cannot be a record: the page goes on without it. */
-static void take_row(sqlite3_stmt *s, journal_row *row)
+void journal_row_take(sqlite3_stmt *s, int seq, int record, journal_row *row)
 {
-    const int n = sqlite3_column_bytes(s, 2);
+    const int n = sqlite3_column_bytes(s, record);
+    const int hash = sqlite3_column_bytes(s, record + 1);
 
-    const int hash = sqlite3_column_bytes(s, 3);
-
-    row->seq = (uint64_t)sqlite3_column_int64(s, 0);
+    row->seq = (uint64_t)sqlite3_column_int64(s, seq);
     row->n = 0;
     memset(row->hash, 0, sizeof(row->hash));
     if (n < 1 || n > HEDGE_RECORD_MAX || hash != HEDGE_HASH_SIZE) return;
     row->n = (size_t)n;
-    memcpy(row->record, sqlite3_column_blob(s, 2), row->n);
-    memcpy(row->hash, sqlite3_column_blob(s, 3), HEDGE_HASH_SIZE);
+    memcpy(row->record, sqlite3_column_blob(s, record), row->n);
+    memcpy(row->hash, sqlite3_column_blob(s, record + 1), HEDGE_HASH_SIZE);
 }
 
 bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_t limit,
@@ -390,6 +358,7 @@ bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_
     sqlite3_stmt *s = f->select;
     int code = SQLITE_DONE;
 
+    if (after < f->base.seq) after = f->base.seq; /* what was before it has left */
     *n = 0;
     *next_after = after;
     sqlite3_bind_int64(s, 1, (sqlite3_int64)after);
@@ -397,7 +366,7 @@ bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_
     while (*n < limit && (code = sqlite3_step(s)) == SQLITE_ROW) {
         *next_after = (uint64_t)sqlite3_column_int64(s, 0);
         if (asset != NULL && strcmp((const char *)sqlite3_column_text(s, 1), asset) != 0) continue;
-        take_row(s, &rows[(*n)++]);
+        journal_row_take(s, 0, 2, &rows[(*n)++]);
     }
     sqlite3_reset(s);
     return code == SQLITE_ROW || code == SQLITE_DONE;

@@ -4,6 +4,7 @@
 #define HEDGED_JOURNAL_FILE_H
 
 #include "journal.h"
+#include "journal_aside.h"
 
 #include <sqlite3.h>
 
@@ -17,8 +18,10 @@ typedef struct journal_file {
     sqlite3 *db;
     journal_place main_file, wal_file;
     const char *displaced; /* what has become of them; NULL: they are where they were */
-    sqlite3_stmt *begin, *commit, *rollback, *insert, *insert_policy, *select;
+    sqlite3_stmt *begin, *commit, *rollback, *insert, *insert_policy, *select, *put_base, *forget;
+    journal_aside aside;
     uint64_t writer;
+    journal_head base; /* where the chain of the file begins */
     journal_head head; /* of what is committed */
     journal_head next; /* of what is written in the open transaction */
 } journal_file;
@@ -39,12 +42,8 @@ void journal_file_rollback(journal_file *f);
 /* SQLite's words for the last failure. */
 const char *journal_file_fault(const journal_file *f);
 
-/* What journal_has_certificate and journal_keep_certificate say; between
- * transactions. */
-bool journal_file_has_certificate(journal_file *f, const uint8_t curve_hash[HEDGE_HASH_SIZE],
-                                  const char *build);
-bool journal_file_keep_certificate(journal_file *f, const uint8_t curve_hash[HEDGE_HASH_SIZE],
-                                   const char *build, int64_t ts_ns);
+/* As journal_forget; between transactions. */
+bool journal_file_forget(journal_file *f, uint64_t shipped, int64_t before_ns, size_t *gone);
 
 /* As journal_rows, into room for `limit` rows. */
 bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_t limit,

@@ -2,6 +2,8 @@
  * setting: one variable of the environment, and how it may be read. */
 #include "setting.h"
 
+#include "hex.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,14 +77,6 @@ bool setting_digits(const char *text, long least, long most, long *out)
     if (*end != '\0' || errno != 0 || number < least || number > most) return false;
     *out = number;
     return true;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
 }
 
 bool setting_decode(const char *from, size_t n, char *out, size_t capacity)

@@ -2,6 +2,7 @@
  * text: a growing buffer that replies, metrics and log lines are written into. */
 #include "text.h"
 
+#include "hex.h"
 #include "number.h"
 
 #include <hedge/hedge.h>
@@ -134,14 +135,9 @@ void text_json_double(text *t, double v)
 
 void text_hex(text *t, const uint8_t *bytes, size_t n)
 {
-    static const char digits[] = "0123456789abcdef";
-
     if (!reserve(t, 2 * n)) return;
-    for (size_t i = 0; i < n; i++) {
-        t->bytes[t->n++] = digits[bytes[i] >> 4];
-        t->bytes[t->n++] = digits[bytes[i] & 15];
-    }
-    t->bytes[t->n] = '\0';
+    hex_write(bytes, n, t->bytes + t->n);
+    t->n += 2 * n;
 }
 
 void text_name(text *t, const char *name)

@@ -184,9 +184,9 @@ static journal_fault check_format(journal_file *file, char *message)
 
     if (!read_value(file->db, "format", value, sizeof value))
         return fail(JOURNAL_FOREIGN, message, "not a journal: it names no format");
-    if (strcmp(value, "1") != 0)
-        return fail(JOURNAL_FOREIGN, message, "a journal of format '%.32s'; this program knows 1",
-                    value);
+    if (strcmp(value, "1") != 0 && strcmp(value, "2") != 0)
+        return fail(JOURNAL_FOREIGN, message,
+                    "a journal of format '%.32s'; this program knows 1 and 2", value);
     if (!read_value(file->db, "writer", value, sizeof value) ||
         !number_read_hex(value, sizeof writer, writer))
         return fail(JOURNAL_FOREIGN, message, "not a journal: its writer is not 16 hex digits");

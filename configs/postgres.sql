@@ -74,7 +74,7 @@ CREATE TABLE IF NOT EXISTS shadow_decisions (LIKE decisions INCLUDING DEFAULTS, 
 CREATE TABLE IF NOT EXISTS events (
   id          uuid        NOT NULL,
   ts          timestamptz NOT NULL,
-  kind        text        NOT NULL, -- start, stop, policy, policy_refused, halt, resume
+  kind        text        NOT NULL, -- start, stop, policy, policy_refused, shadow_policy, halt, resume
   asset       text        NOT NULL, -- '' where none
   note        text        NOT NULL,
   version     text        NOT NULL,

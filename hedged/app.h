@@ -31,6 +31,7 @@ void route_quotes(void *context, const http_request *request, http_reply *reply)
 void route_curve(void *context, const http_request *request, http_reply *reply);
 void route_reload(void *context, const http_request *request, http_reply *reply);
 void route_decisions(void *context, const http_request *request, http_reply *reply);
+void route_policy(void *context, const http_request *request, http_reply *reply);
 void route_healthz(void *context, const http_request *request, http_reply *reply);
 void route_readyz(void *context, const http_request *request, http_reply *reply);
 void route_metrics(void *context, const http_request *request, http_reply *reply);

@@ -114,7 +114,9 @@ static int write_head(char *out, size_t capacity, const http_reply *reply, bool 
     if (reply->allow != NULL)
         n += (size_t)snprintf(more, sizeof(more), "Allow: %s\r\n", reply->allow);
     if (reply->retry_after_s > 0)
-        snprintf(more + n, sizeof(more) - n, "Retry-After: %d\r\n", reply->retry_after_s);
+        n += (size_t)snprintf(more + n, sizeof(more) - n, "Retry-After: %d\r\n",
+                              reply->retry_after_s);
+    if (reply->replayed) snprintf(more + n, sizeof(more) - n, "Idempotency-Replayed: true\r\n");
     return snprintf(out, capacity,
                     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
@@ -168,6 +170,21 @@ static bool check_host(const struct mg_request_info *info, problem *p)
 
     return hosts == 1 || (old && hosts == 0) ||
            problem_set(p, 400, "bad_request", NULL, "a request has one Host header");
+}
+
+/* What a header asks for and a route does not do would be believed to be done. */
+static bool check_key(const struct mg_connection *connection, const http_route *route,
+                      http_request *request, problem *p)
+{
+    static const char name[] = "Idempotency-Key";
+
+    request->idempotency_key = mg_get_header(connection, name);
+    if (request->idempotency_key == NULL) return true;
+    if (!route->keyed)
+        return problem_set(p, 400, "bad_header", name, "%s %s takes no such header", route->method,
+                           route->path);
+    return count_headers(mg_get_request_info(connection), name) == 1 ||
+           problem_set(p, 400, "bad_header", name, "the header is there twice");
 }
 
 /* A page of another origin can make a browser post here; a program sends no
@@ -231,7 +248,7 @@ static bool read_body(struct mg_connection *connection, char *out, size_t n, pro
 }
 
 /* Compares a path with a route's; what stands for `{…}` goes into name. */
-static bool matches(const char *route, const char *path, char name[64])
+static bool matches(const char *route, const char *path, char name[HTTP_NAME_MAX])
 {
     const char *brace = strchr(route, '{');
     const size_t prefix = brace != NULL ? (size_t)(brace - route) : 0;
@@ -239,7 +256,7 @@ static bool matches(const char *route, const char *path, char name[64])
     if (brace == NULL) return strcmp(route, path) == 0;
     if (strncmp(route, path, prefix) != 0 || path[prefix] == '\0') return false;
     if (strchr(path + prefix, '/') != NULL) return false;
-    const int n = mg_url_decode(path + prefix, (int)strlen(path + prefix), name, 64, 0);
+    const int n = mg_url_decode(path + prefix, (int)strlen(path + prefix), name, HTTP_NAME_MAX, 0);
     /* A decoded NUL would end the name early and let it pass for another. */
     return n >= 0 && strlen(name) == (size_t)n;
 }
@@ -307,6 +324,7 @@ static int begin_request(struct mg_connection *connection)
     ok = check_host(info, &p) && check_origin(connection, &p) &&
          find_route(service, info, &request, &reply, &route, &p) &&
          check_open(service, &service->routes[route], &p) &&
+         check_key(connection, &service->routes[route], &request, &p) &&
          body_length(connection, service->routes[route].body, &request.body_size, &p) &&
          handle(connection, service, route, &request, &reply, &p);
     if (!ok) {

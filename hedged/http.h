@@ -9,12 +9,14 @@
 #include <stdint.h>
 
 #define HTTP_BODY_MAX (1024 * 1024)
+#define HTTP_NAME_MAX 80
 
 typedef struct http_request {
     const char *query; /* still encoded; NULL: none */
     char *body;        /* NUL behind it */
     size_t body_size;
-    char name[64]; /* what stood for `{…}` in the path, decoded */
+    char name[HTTP_NAME_MAX];    /* what stood for `{…}` in the path, decoded */
+    const char *idempotency_key; /* the header as it came; NULL: none */
 } http_request;
 
 typedef struct http_reply {
@@ -22,6 +24,7 @@ typedef struct http_reply {
     const char *content_type;
     const char *allow; /* of a 405; NULL: none */
     int retry_after_s; /* 0: none */
+    bool replayed;     /* says that an earlier answer is given again */
     text body;
 } http_reply;
 
@@ -32,6 +35,7 @@ void http_reply_problem(http_reply *reply, const problem *p);
 typedef struct http_route {
     const char *method, *path;
     bool body;   /* the request has one */
+    bool keyed;  /* it may have an Idempotency-Key */
     bool always; /* served while starting and stopping, too: it touches nothing */
     void (*handle)(void *context, const http_request *request, http_reply *reply);
 } http_route;

@@ -210,14 +210,15 @@ static void *writer_main(void *argument)
  * in one block. */
 static job *copy_job(const job *w)
 {
-    const size_t text = w->policy_text != NULL ? strlen(w->policy_text) + 1 : 0;
-    job *copy = malloc(sizeof(job) + w->n * sizeof(hedge_record) + text);
+    const size_t text_size = w->policy_text != NULL ? strlen(w->policy_text) + 1 : 0;
+    job *copy = malloc(sizeof(job) + w->n * sizeof(hedge_record) + text_size);
 
     if (copy == NULL) return NULL;
     *copy = (job){.n = w->n, .owned = true};
     copy->records = (hedge_record *)(void *)(copy + 1);
     memcpy(copy->records, w->records, w->n * sizeof(hedge_record));
-    if (text > 0) copy->policy_text = memcpy((char *)(copy->records + w->n), w->policy_text, text);
+    if (text_size > 0)
+        copy->policy_text = memcpy((char *)(copy->records + w->n), w->policy_text, text_size);
     return copy;
 }
 
@@ -308,6 +309,15 @@ void journal_read_state(journal *j, journal_state *out)
     pthread_mutex_unlock(&j->lock);
 }
 
+void journal_head_write(text *out, const char *name, const journal_head *head)
+{
+    text_name(out, name);
+    text_puts(out, "{");
+    text_member_int(out, "seq", (int64_t)head->seq);
+    text_member_hex(out, "hash", head->hash, sizeof(head->hash));
+    text_puts(out, "}");
+}
+
 bool journal_rows(journal *j, uint64_t after, const char *asset, size_t limit, journal_row **rows,
                   size_t *n, uint64_t *next_after, char message[JOURNAL_MESSAGE_MAX])
 {
@@ -363,12 +373,12 @@ int journal_find_key(journal *j, const char *key, hedge_record *out)
 
 char *journal_policy_text(journal *j, const uint8_t policy_hash[HEDGE_HASH_SIZE])
 {
-    char *text;
+    char *found;
 
     lock_file(j);
-    text = journal_aside_policy_text(&j->file.aside, policy_hash);
+    found = journal_aside_policy_text(&j->file.aside, policy_hash);
     pthread_mutex_unlock(&j->file_lock);
-    return text;
+    return found;
 }
 
 /* ---- for the shipper ------------------------------------------------------ */

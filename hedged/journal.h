@@ -6,6 +6,8 @@
 #ifndef HEDGED_JOURNAL_H
 #define HEDGED_JOURNAL_H
 
+#include "text.h"
+
 #include <hedge/hedge.h>
 
 #include <stdbool.h>
@@ -71,6 +73,9 @@ typedef struct journal_head {
     uint64_t seq;
     uint8_t hash[HEDGE_HASH_SIZE];
 } journal_head;
+
+/* Writes it as a member: `"name": {"seq", "hash"}`. */
+void journal_head_write(text *out, const char *name, const journal_head *head);
 
 typedef struct journal_state {
     journal_head head;

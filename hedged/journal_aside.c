@@ -178,9 +178,9 @@ char *journal_aside_policy_text(journal_aside *a, const uint8_t policy_hash[HEDG
     if (!prepare(a, "SELECT text FROM policies WHERE hash = ?", &s)) return NULL;
     bind_hash(s, 1, policy_hash);
     if (sqlite3_step(s) == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(s, 0);
+        const char *held = (const char *)sqlite3_column_text(s, 0);
 
-        if (text != NULL) copy = strdup(text);
+        if (held != NULL) copy = strdup(held);
     }
     sqlite3_finalize(s);
     return copy;

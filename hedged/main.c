@@ -19,16 +19,17 @@
 #define EXIT_STOPPED (-1) /* ours alone: told to stop before it served; 0 to the outside */
 
 static const http_route routes[] = {
-    {"POST", "/hedge", true, false, route_hedge},
-    {"POST", "/hedge/batch", true, false, route_hedge_batch},
-    {"PUT", "/quotes/{asset}", true, false, route_put_quote},
-    {"GET", "/quotes", false, false, route_quotes},
-    {"GET", "/curve", false, false, route_curve},
-    {"POST", "/curve/reload", false, false, route_reload},
-    {"GET", "/decisions", false, false, route_decisions},
-    {"GET", "/healthz", false, true, route_healthz},
-    {"GET", "/readyz", false, false, route_readyz},
-    {"GET", "/metrics", false, false, route_metrics},
+    {.method = "POST", .path = "/hedge", .body = true, .keyed = true, .handle = route_hedge},
+    {.method = "POST", .path = "/hedge/batch", .body = true, .handle = route_hedge_batch},
+    {.method = "PUT", .path = "/quotes/{asset}", .body = true, .handle = route_put_quote},
+    {.method = "GET", .path = "/quotes", .handle = route_quotes},
+    {.method = "GET", .path = "/curve", .handle = route_curve},
+    {.method = "POST", .path = "/curve/reload", .handle = route_reload},
+    {.method = "GET", .path = "/decisions", .handle = route_decisions},
+    {.method = "GET", .path = "/policies/{hash}", .handle = route_policy},
+    {.method = "GET", .path = "/healthz", .always = true, .handle = route_healthz},
+    {.method = "GET", .path = "/readyz", .handle = route_readyz},
+    {.method = "GET", .path = "/metrics", .handle = route_metrics},
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))

@@ -3,6 +3,7 @@
 #include "app.h"
 
 #include "clock.h"
+#include "hex.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,11 +15,12 @@
 
 static const char *kind_name(int32_t kind)
 {
-    static const char *const names[] = {"decision",       "start", "stop",  "policy",
-                                        "policy_refused", "halt",  "resume"};
+    static const char *const names[] = {"decision", "start",          "stop",
+                                        "policy",   "policy_refused", "halt",
+                                        "resume",   "shadow",         "shadow_policy"};
 
-    return kind >= HEDGE_RECORD_DECISION && kind <= HEDGE_RECORD_RESUME ? names[kind - 1]
-                                                                        : "unknown";
+    return kind >= HEDGE_RECORD_DECISION && kind <= HEDGE_RECORD_SHADOW_POLICY ? names[kind - 1]
+                                                                               : "unknown";
 }
 
 static void write_request(const hedge_request *r, text *out)
@@ -83,7 +85,7 @@ static void write_row(const journal_row *row, text *out)
         text_member_string(out, "asset", r.asset);
         text_member_string(out, "note", r.note);
     }
-    if (readable && r.kind == HEDGE_RECORD_DECISION) {
+    if (readable && (r.kind == HEDGE_RECORD_DECISION || r.kind == HEDGE_RECORD_SHADOW)) {
         hedge_record_id(r.writer, r.seq, id);
         text_member_string(out, "decision_id", id);
         text_member_string(out, "status", hedge_status_name(r.decision.status));
@@ -113,11 +115,8 @@ static void write_page(app *a, const journal_row *rows, size_t n, uint64_t next_
     text_puts(out, "{");
     text_name(out, "writer");
     text_printf(out, "\"%016" PRIx64 "\"", state.writer);
-    text_name(out, "head");
-    text_puts(out, "{");
-    text_member_int(out, "seq", (int64_t)state.head.seq);
-    text_member_hex(out, "hash", state.head.hash, sizeof(state.head.hash));
-    text_puts(out, "}");
+    journal_head_write(out, "base", &state.base);
+    journal_head_write(out, "head", &state.head);
     text_name(out, "records");
     text_puts(out, "[");
     for (size_t i = 0; i < n; i++) {
@@ -127,6 +126,25 @@ static void write_page(app *a, const journal_row *rows, size_t n, uint64_t next_
     text_puts(out, "]");
     text_member_int(out, "next_after", (int64_t)next_after);
     text_puts(out, "}");
+}
+
+/* GET /policies/{hash}: what a record names, so that it can be decided again. */
+void route_policy(void *context, const http_request *request, http_reply *reply)
+{
+    app *a = context;
+    uint8_t hash[HEDGE_HASH_SIZE];
+    char *policy = NULL;
+    problem p;
+
+    if (hex_read(request->name, sizeof(hash), hash)) policy = journal_policy_text(a->journal, hash);
+    if (policy == NULL) {
+        problem_set(&p, 404, "not_found", NULL, "the journal holds no policy of that hash");
+        http_reply_problem(reply, &p);
+        return;
+    }
+    reply->content_type = "application/yaml";
+    text_puts(&reply->body, policy);
+    free(policy);
 }
 
 void route_decisions(void *context, const http_request *request, http_reply *reply)

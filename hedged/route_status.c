@@ -109,15 +109,21 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
     text_name(&reply->body, "reasons");
     if (!reasons.failed) text_put(&reply->body, reasons.bytes, reasons.n);
     text_puts(&reply->body, "]");
-    text_name(&reply->body, "journal");
-    text_puts(&reply->body, "{");
-    text_member_int(&reply->body, "seq", (int64_t)state.head.seq);
-    text_member_hex(&reply->body, "hash", state.head.hash, sizeof(state.head.hash));
-    text_puts(&reply->body, "}}");
+    journal_head_write(&reply->body, "journal", &state.head);
+    text_puts(&reply->body, "}");
     text_free(&reasons);
 }
 
 /* ---- metrics ---------------------------------------------------------------------- */
+
+static uint64_t head_bits(const uint8_t hash[HEDGE_HASH_SIZE])
+{
+    uint64_t bits = 0;
+
+    for (int i = 0; i < 8; i++)
+        bits = bits << 8 | hash[i];
+    return bits >> 12;
+}
 
 static void write_journal(app *a, text *out)
 {
@@ -140,6 +146,13 @@ static void write_journal(app *a, text *out)
                    s.failing ? 0 : 1);
     metrics_single(out, "hedge_journal_head_seq", "gauge", "The newest committed record.",
                    (double)s.head.seq);
+    /* 52 bits pass through a sample, and are enough of an anchor. */
+    metrics_single(out, "hedge_journal_head_hash", "gauge",
+                   "The first 52 bits of its hash, as a whole number: an anchor for `hedge verify "
+                   "--head`.",
+                   (double)head_bits(s.head.hash));
+    metrics_single(out, "hedge_journal_base_seq", "gauge",
+                   "The newest record that has left the file for Postgres.", (double)s.base.seq);
 }
 
 static void write_policy(app *a, text *out)

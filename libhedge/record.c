@@ -189,7 +189,7 @@ static void code_record(codec *c, hedge_record *r)
     code_bytes(c, seen, sizeof(seen));
     code_i32(c, &r->kind);
     if (memcmp(seen, magic, sizeof(seen)) != 0 || r->kind < HEDGE_RECORD_DECISION ||
-        r->kind > HEDGE_RECORD_SHADOW)
+        r->kind > HEDGE_RECORD_SHADOW_POLICY)
         c->code = c->code != HEDGE_OK ? c->code : HEDGE_E_RECORD;
     code_u64(c, &r->seq);
     code_u64(c, &r->writer);

@@ -557,7 +557,8 @@ enum {
     HEDGE_RECORD_POLICY_REFUSED = 5, /* a policy was refused; the old one stays */
     HEDGE_RECORD_HALT = 6,
     HEDGE_RECORD_RESUME = 7,
-    HEDGE_RECORD_SHADOW = 8 /* what another policy would have decided on the decision before it */
+    HEDGE_RECORD_SHADOW = 8, /* what another policy would have decided on the decision before it */
+    HEDGE_RECORD_SHADOW_POLICY = 9 /* a policy became that other one */
 };
 
 #define HEDGE_RECORD_MAX 1024 /* bytes of one encoded record */

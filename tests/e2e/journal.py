@@ -7,7 +7,7 @@ import sqlite3
 import struct
 
 KINDS = {1: "decision", 2: "start", 3: "stop", 4: "policy", 5: "policy_refused", 6: "halt",
-         7: "resume"}
+         7: "resume", 8: "shadow", 9: "shadow_policy"}
 OVERRIDE = 1
 SCORE, PREVIOUS, DEPTH, HALTED = 1, 2, 4, 8
 FIRST = bytes(32)  # the hash before the first record
@@ -55,7 +55,7 @@ def decode(data):
     out["policy_hash"] = data[r.at:r.at + 32].hex()
     r.at += 32
     out["build"], out["asset"], out["note"] = r.text(), r.text(), r.text()
-    if out["kind"] == 1:
+    if out["kind"] in (1, 8):
         out["request"] = r.members(REQUEST)
         out["quote"] = r.members(QUOTE)
         out["decision"] = r.members(DECISION)

@@ -168,7 +168,7 @@ static hedge_record random_record(rng *r)
     for (size_t i = 0; i < sizeof(out); i++)
         bytes[i] = (unsigned char)rng_next(r);
     out.struct_size = sizeof(out);
-    out.kind = 1 + (int32_t)rng_below(r, 8);
+    out.kind = 1 + (int32_t)rng_below(r, 9);
     if (!decides(out.kind)) {
         memset(&out.request, 0, sizeof(out.request));
         memset(&out.quote, 0, sizeof(out.quote));
@@ -249,7 +249,7 @@ static hedge_record plain(int32_t kind)
 
 Test(record, is_refused_when_it_is_cut_or_lengthened)
 {
-    for (int32_t kind = HEDGE_RECORD_DECISION; kind <= HEDGE_RECORD_SHADOW; kind++) {
+    for (int32_t kind = HEDGE_RECORD_DECISION; kind <= HEDGE_RECORD_SHADOW_POLICY; kind++) {
         const hedge_record in = plain(kind);
         uint8_t bytes[HEDGE_RECORD_MAX + 8] = {0};
         hedge_record out;
@@ -325,7 +325,7 @@ Test(record, is_as_long_as_the_manual_says)
 {
     enum { TEXTS = 2 + 9 + 2 + 3 + 2 + 20, DECISION = 24 + 52 + 92 };
 
-    for (int32_t kind = HEDGE_RECORD_DECISION; kind <= HEDGE_RECORD_SHADOW; kind++) {
+    for (int32_t kind = HEDGE_RECORD_DECISION; kind <= HEDGE_RECORD_SHADOW_POLICY; kind++) {
         const hedge_record in = plain(kind);
         uint8_t bytes[HEDGE_RECORD_MAX];
         const size_t more = decides(kind) ? DECISION : 0;
@@ -398,7 +398,7 @@ Test(record, is_not_encoded_when_it_cannot_be)
     uint8_t bytes[HEDGE_RECORD_MAX];
     hedge_record r;
     size_t n = 0;
-    const int32_t kinds[] = {0, 9, -1, INT32_MAX, INT32_MIN};
+    const int32_t kinds[] = {0, 10, -1, INT32_MAX, INT32_MIN};
 
     for (size_t i = 0; i < COUNT(kinds); i++) {
         r = plain(kinds[i]);

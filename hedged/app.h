@@ -5,18 +5,22 @@
 
 #include "feed_redis.h"
 #include "http.h"
+#include "idempotency.h"
 #include "journal.h"
 #include "live.h"
 #include "metrics.h"
 #include "policy_watch.h"
 #include "settings.h"
+#include "shadow.h"
 
 typedef struct app {
     const settings *settings;
     live *live;
     journal *journal;
     policy_watch *watch;
+    shadow *shadow;    /* NULL: none */
     feed_redis *redis; /* NULL: off */
+    idempotency idempotency;
     metrics metrics;
     int64_t started_ns; /* steady clock */
     bool recorded;      /* the journal says that this daemon started */

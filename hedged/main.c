@@ -61,14 +61,37 @@ static int refuse(const char *message, int code)
     return code;
 }
 
-static int refuse_policy(const settings *s, const hedge_error *error)
+static int refuse_policy(const char *name, const char *path, const hedge_error *error)
 {
-    char message[800];
+    char message[1000];
 
-    snprintf(message, sizeof(message), "HEDGE_POLICY=%s: %s:%d: %s%s%s", s->policy_path,
-             error->file, error->line, error->field, error->field[0] != '\0' ? ": " : "",
-             error->message);
+    snprintf(message, sizeof(message), "%s=%.300s: %s:%d: %s%s%s", name, path, error->file,
+             error->line, error->field, error->field[0] != '\0' ? ": " : "", error->message);
     return refuse(message, EXIT_CONFIG);
+}
+
+/* What was read before anything was started; NULL: taken over by now, or none. */
+typedef struct start_policies {
+    hedge_policy *live, *shadow;
+} start_policies;
+
+static void free_policies(start_policies *p)
+{
+    hedge_policy_free(p->live);
+    hedge_policy_free(p->shadow);
+}
+
+/* 0, or an exit code. */
+static int read_policies(const settings *s, start_policies *p)
+{
+    hedge_error error = HEDGE_INIT(hedge_error);
+
+    if (hedge_policy_load_with(s->policy_path, &s->overrides, &error, &p->live) != HEDGE_OK)
+        return refuse_policy("HEDGE_POLICY", s->policy_path, &error);
+    if (s->shadow_path == NULL ||
+        hedge_policy_load_with(s->shadow_path, &s->overrides, &error, &p->shadow) == HEDGE_OK)
+        return 0;
+    return refuse_policy("HEDGE_SHADOW_POLICY", s->shadow_path, &error);
 }
 
 /* ---- starting ----------------------------------------------------------------- */
@@ -126,12 +149,11 @@ static int certify(app *a, const hedge_policy *policy)
                                          .stop = is_told_to_stop};
     hedge_error error = HEDGE_INIT(hedge_error);
 
-    if (!a->settings->certify) return 0;
     switch (certificate_ensure(a->journal, policy, &options, &error)) {
     case CERTIFICATE_GOOD:
         return 0;
     case CERTIFICATE_BROKEN:
-        return refuse_policy(a->settings, &error);
+        return refuse_policy("HEDGE_POLICY", a->settings->policy_path, &error);
     case CERTIFICATE_STOPPED:
         return EXIT_STOPPED;
     case CERTIFICATE_FAILED:
@@ -140,37 +162,94 @@ static int certify(app *a, const hedge_policy *policy)
     return refuse("no memory or no thread to certify the policy's curves with", EXIT_LATER);
 }
 
-/* Journal, market, feeds; everything that answers need. 0 or an exit code. */
-static int start_parts(app *a, hedge_policy *policy)
+/* Certifies what the files say when it is done: what was withdrawn meanwhile
+ * never goes live. 0 or as certify. */
+static int certify_newest(app *a, hedge_policy **policy)
+{
+    const settings *s = a->settings;
+    int code = 0;
+
+    while (s->certify && code == 0) {
+        hedge_error error = HEDGE_INIT(hedge_error);
+        hedge_policy *now;
+        bool same;
+
+        code = certify(a, *policy);
+        if (code != 0) break;
+        if (hedge_policy_load_with(s->policy_path, &s->overrides, &error, &now) != HEDGE_OK)
+            return refuse_policy("HEDGE_POLICY", s->policy_path, &error);
+        same = strcmp(hedge_policy_hash_hex(now), hedge_policy_hash_hex(*policy)) == 0;
+        hedge_policy_free(*policy);
+        *policy = now;
+        if (same) break;
+    }
+    return code;
+}
+
+/* The journal, and the market with a policy that is certified and recorded.
+ * 0, an exit code, or EXIT_STOPPED. */
+static int start_deciding(app *a, start_policies *p)
 {
     const journal_options options = {.path = a->settings->journal_path,
                                      .async = a->settings->async};
     char message[JOURNAL_MESSAGE_MAX];
+    hedge_policy *policy;
+    journal_state state;
     bool busy;
     int code;
 
-    a->live = live_new(policy);
-    if (a->live == NULL) return refuse("out of memory", EXIT_LATER);
     a->journal = journal_open(&options, message, &busy);
     if (a->journal == NULL) return refuse(message, busy ? EXIT_LATER : EXIT_CONFIG);
-    code = certify(a, policy);
+    code = certify_newest(a, &p->live);
     if (code != 0) return code;
+    policy = p->live;
+    p->live = NULL; /* live_new takes it over */
+    a->live = live_new(policy);
+    if (a->live == NULL) return refuse("out of memory", EXIT_LATER);
     a->recorded = record_start(a, policy);
-    if (!a->recorded) {
-        journal_state state;
+    if (a->recorded) return 0;
+    journal_read_state(a->journal, &state);
+    snprintf(message, sizeof(message), "HEDGE_JOURNAL=%.120s: cannot be written: %.120s",
+             options.path, state.fault);
+    return refuse(message, EXIT_LATER);
+}
 
-        journal_read_state(a->journal, &state);
-        snprintf(message, sizeof(message), "HEDGE_JOURNAL=%.120s: cannot be written: %.120s",
-                 options.path, state.fault);
-        return refuse(message, EXIT_LATER);
-    }
-    a->watch = policy_watch_new(a->settings, a->live, a->journal);
+/* What keeps the policies in step with their files. 0 or an exit code. */
+static int start_watches(app *a, start_policies *p)
+{
+    const settings *s = a->settings;
+    const policy_watch_options watched = {
+        .path = s->policy_path, .overrides = &s->overrides, .certify = s->certify};
+    const policy_watch_options tried = {
+        .path = s->shadow_path, .overrides = &s->overrides, .shadow = true};
+    char message[JOURNAL_MESSAGE_MAX];
+
+    a->watch = policy_watch_new(&watched, a->live, a->journal);
     if (a->watch == NULL) return refuse("no thread for watching the policy", EXIT_LATER);
+    if (p->shadow == NULL) return 0;
+    a->shadow = shadow_new(&tried, p->shadow, a->journal, message);
+    p->shadow = NULL; /* shadow_new took it over */
+    return a->shadow != NULL ? 0 : refuse(message, EXIT_LATER);
+}
+
+/* 0 or an exit code. */
+static int start_feeds(app *a)
+{
     if (a->settings->redis.on) {
         a->redis = feed_redis_new(&a->settings->redis, a->live);
         if (a->redis == NULL) return refuse("no thread for the Redis feed", EXIT_LATER);
     }
     return 0;
+}
+
+/* Everything that answers need. 0, an exit code, or EXIT_STOPPED. */
+static int start_parts(app *a, start_policies *p)
+{
+    int code = start_deciding(a, p);
+
+    if (code == 0) code = start_watches(a, p);
+    if (code == 0) code = start_feeds(a);
+    return code;
 }
 
 static void log_listening(const app *a, uint16_t port)
@@ -202,6 +281,7 @@ static void wait_for_stop(app *a, const sigset_t *signals)
             return;
         }
         policy_watch_ask(a->watch);
+        if (a->shadow != NULL) shadow_ask(a->shadow);
     }
 }
 
@@ -227,6 +307,7 @@ static http_server *take_port(app *a, uint16_t *port)
 static bool stop_parts(app *a)
 {
     feed_redis_free(a->redis);
+    shadow_free(a->shadow);
     policy_watch_free(a->watch);
     if (a->recorded) record_stop(a);
     const bool whole = journal_close(a->journal);
@@ -234,7 +315,7 @@ static bool stop_parts(app *a)
     return whole;
 }
 
-static int run(const settings *s, hedge_policy *policy, const sigset_t *signals)
+static int run(const settings *s, start_policies *p, const sigset_t *signals)
 {
     static app a; /* metrics alone are kilobytes */
     http_server *server;
@@ -244,11 +325,9 @@ static int run(const settings *s, hedge_policy *policy, const sigset_t *signals)
     a.settings = s;
     a.started_ns = clock_steady_ns();
     server = take_port(&a, &port);
-    if (server == NULL) {
-        hedge_policy_free(policy);
-        return EXIT_LATER;
-    }
-    code = start_parts(&a, policy);
+    if (server == NULL) return EXIT_LATER;
+    idempotency_init(&a.idempotency);
+    code = start_parts(&a, p);
     if (code == 0) {
         atomic_store(&a.open, true);
         log_listening(&a, port);
@@ -279,11 +358,11 @@ static void block_signals(sigset_t *signals)
 int main(int argc, char **argv)
 {
     const bool check = argc == 2 && strcmp(argv[1], "--check") == 0;
-    hedge_error error = HEDGE_INIT(hedge_error);
     char message[SETTING_MESSAGE_MAX];
-    hedge_policy *policy;
+    start_policies policies = {0};
     sigset_t signals;
     settings s;
+    int code;
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         printf("%s%s", help, settings_help());
@@ -301,12 +380,11 @@ int main(int argc, char **argv)
     if (hedge_abi_version() != HEDGE_ABI_VERSION)
         return refuse("libhedge.so is of another ABI than this daemon", EXIT_CONFIG);
     if (!settings_read(&s, message)) return refuse(message, EXIT_CONFIG);
-    if (hedge_policy_load_with(s.policy_path, &s.overrides, &error, &policy) != HEDGE_OK)
-        return refuse_policy(&s, &error);
-    if (check) {
-        printf("good: %s, policy %s\n", s.policy_path, hedge_policy_hash_hex(policy));
-        hedge_policy_free(policy);
-        return 0;
-    }
-    return run(&s, policy, &signals);
+    code = read_policies(&s, &policies);
+    if (code == 0 && check)
+        printf("good: %s, policy %s\n", s.policy_path, hedge_policy_hash_hex(policies.live));
+    else if (code == 0)
+        code = run(&s, &policies, &signals);
+    free_policies(&policies);
+    return code;
 }

@@ -28,6 +28,11 @@ void metrics_decision(metrics *m, const hedge_decision *decision)
         if (decision->flags & UINT32_C(1) << i) add(&m->trips[i], 1);
 }
 
+void metrics_replay(metrics *m)
+{
+    add(&m->replays, 1);
+}
+
 void metrics_request(metrics *m, size_t route, int status, int64_t duration_ns)
 {
     metrics_route *r = &m->routes[route];
@@ -117,5 +122,7 @@ void metrics_write(const metrics *m, text *out)
     }
     metrics_single(out, "hedge_quotes_older_total", "counter",
                    "Quotes by PUT that were older than the one held.", get(&m->older_puts));
+    metrics_single(out, "hedge_idempotent_replays_total", "counter",
+                   "Answers given again to the Idempotency-Key they belong to.", get(&m->replays));
     write_routes(m, out);
 }

@@ -25,11 +25,12 @@ typedef struct metrics {
     metrics_route routes[METRICS_ROUTES_MAX];
     atomic_ullong decided, rejected;
     atomic_ullong trips[HEDGE_BREAKER_COUNT]; /* every trip, whatever its action */
-    atomic_ullong older_puts;
+    atomic_ullong older_puts, replays;
 } metrics;
 
 /* Any thread. */
 void metrics_decision(metrics *m, const hedge_decision *decision);
+void metrics_replay(metrics *m); /* an answer given again for its key */
 void metrics_request(metrics *m, size_t route, int status, int64_t duration_ns);
 
 /* Writes the counters above. */

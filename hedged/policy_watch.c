@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * policy_watch: keeps the live policy in step with its files.
+ * policy_watch: keeps a policy in step with its files.
  *
  * Folders are watched, not files: an editor renames a new file over the old
  * one, and a Kubernetes ConfigMap swaps a symbolic link beside it. */
@@ -32,7 +32,7 @@
 #define WAITING_MAX 8 /* reloads asked for at the same time */
 
 struct policy_watch {
-    const settings *settings;
+    policy_watch_options options;
     live *live;
     journal *journal;
     pthread_mutex_t reload_lock; /* one reload at a time */
@@ -84,7 +84,9 @@ static void note_success(policy_watch *w, const char *hash)
     w->state.loads++;
     w->state.ok = true;
     pthread_mutex_unlock(&w->lock);
-    if (healed) LOG(LOG_INFO, "policy_healed", LOG_TEXT("policy", hash));
+    if (healed)
+        LOG(LOG_INFO, w->options.shadow ? "shadow_policy_healed" : "policy_healed",
+            LOG_TEXT("policy", hash));
 }
 
 static void refuse(policy_watch *w, const char *cause, const hedge_policy *old,
@@ -94,11 +96,12 @@ static void refuse(policy_watch *w, const char *cause, const hedge_policy *old,
     char note[256];
 
     if (!note_refusal(w, error)) return;
-    LOG(LOG_ERROR, "policy_refused", LOG_TEXT("cause", cause), LOG_TEXT("file", error->file),
-        LOG_NUMBER("line", error->line), LOG_TEXT("field", error->field),
-        LOG_TEXT("message", error->message), LOG_TEXT("live", hedge_policy_hash_hex(old)));
-    snprintf(note, sizeof(note), "%s: %.120s:%d: %.90s", cause, error->file, error->line,
-             error->message);
+    LOG(LOG_ERROR, w->options.shadow ? "shadow_policy_refused" : "policy_refused",
+        LOG_TEXT("cause", cause), LOG_TEXT("file", error->file), LOG_NUMBER("line", error->line),
+        LOG_TEXT("field", error->field), LOG_TEXT("message", error->message),
+        LOG_TEXT("live", hedge_policy_hash_hex(old)));
+    snprintf(note, sizeof(note), "%s%s: %.120s:%d: %.90s", w->options.shadow ? "shadow " : "",
+             cause, error->file, error->line, error->message);
     fill_record(&record, HEDGE_RECORD_POLICY_REFUSED, old, note);
     if (journal_append(w->journal, &record, 1) != JOURNAL_OK)
         LOG(LOG_ERROR, "journal_refused", LOG_TEXT("record", "policy_refused"));
@@ -107,7 +110,7 @@ static void refuse(policy_watch *w, const char *cause, const hedge_policy *old,
 static bool fail_ours(const policy_watch *w, policy_reload *out, const char *what)
 {
     out->our_fault = true;
-    snprintf(out->error.file, sizeof(out->error.file), "%.200s", w->settings->policy_path);
+    snprintf(out->error.file, sizeof(out->error.file), "%.200s", w->options.path);
     snprintf(out->error.message, sizeof(out->error.message), "%s", what);
     return false;
 }
@@ -147,8 +150,7 @@ static bool is_on_disk(const policy_watch *w, const hedge_policy *policy)
     hedge_policy *read;
     bool same;
 
-    if (hedge_policy_load_with(w->settings->policy_path, &w->settings->overrides, NULL, &read) !=
-        HEDGE_OK)
+    if (hedge_policy_load_with(w->options.path, w->options.overrides, NULL, &read) != HEDGE_OK)
         return false;
     same = strcmp(hedge_policy_hash_hex(read), hedge_policy_hash_hex(policy)) == 0;
     hedge_policy_free(read);
@@ -185,7 +187,7 @@ static outcome certify(policy_watch *w, const hedge_policy *policy, policy_reloa
     const certificate_options options = {
         .threads = 1, .behind = true, .stop = is_over, .context = &a};
 
-    if (!w->settings->certify || strcmp(w->certified, hedge_policy_hash_hex(policy)) == 0)
+    if (!w->options.certify || strcmp(w->certified, hedge_policy_hash_hex(policy)) == 0)
         return UNCHANGED;
     switch (certificate_ensure(w->journal, policy, &options, &out->error)) {
     case CERTIFICATE_GOOD:
@@ -214,13 +216,14 @@ static bool go_live(policy_watch *w, const char *cause, hedge_policy *policy, po
 
     if (next == NULL)
         return fail_ours(w, out, "out of memory, or over 1,024 names of assets since the start");
-    fill_record(&record, HEDGE_RECORD_POLICY, policy, cause);
+    fill_record(&record, w->options.shadow ? HEDGE_RECORD_SHADOW_POLICY : HEDGE_RECORD_POLICY,
+                policy, cause);
     if (journal_append_policy(w->journal, &record, hedge_policy_text(policy, NULL)) != JOURNAL_OK) {
         live_release(next);
         return fail_ours(w, out, "the journal cannot be written; tried again by itself");
     }
-    LOG(LOG_INFO, "policy_live", LOG_TEXT("cause", cause),
-        LOG_TEXT("policy", hedge_policy_hash_hex(policy)));
+    LOG(LOG_INFO, w->options.shadow ? "shadow_policy_taken" : "policy_live",
+        LOG_TEXT("cause", cause), LOG_TEXT("policy", hedge_policy_hash_hex(policy)));
     live_publish(w->live, next);
     return true;
 }
@@ -231,8 +234,8 @@ static outcome look(policy_watch *w, const char *cause, policy_reload *out)
     hedge_policy *next;
     outcome o;
 
-    if (hedge_policy_load_with(w->settings->policy_path, &w->settings->overrides, &out->error,
-                               &next) != HEDGE_OK)
+    if (hedge_policy_load_with(w->options.path, w->options.overrides, &out->error, &next) !=
+        HEDGE_OK)
         return REFUSED;
     o = strcmp(hedge_policy_hash_hex(next), out->previous) == 0 ? UNCHANGED : WENT_LIVE;
     if (o == WENT_LIVE) {
@@ -339,7 +342,7 @@ static int watch_files(policy_watch *w)
         return -1;
     }
     now = live_acquire(w->live);
-    watch_file(fd, w->settings->policy_path);
+    watch_file(fd, w->options.path);
     for (size_t i = 0; hedge_policy_file(now->policy, i) != NULL; i++)
         watch_file(fd, hedge_policy_file(now->policy, i));
     live_release(now);
@@ -389,12 +392,12 @@ static void *watch_main(void *argument)
     }
 }
 
-policy_watch *policy_watch_new(const settings *s, live *l, journal *j)
+policy_watch *policy_watch_new(const policy_watch_options *options, live *l, journal *j)
 {
     policy_watch *w = calloc(1, sizeof(*w));
 
     if (w == NULL) return NULL;
-    *w = (policy_watch){.settings = s, .live = l, .journal = j, .state = {.ok = true}};
+    *w = (policy_watch){.options = *options, .live = l, .journal = j, .state = {.ok = true}};
     w->state.error = (hedge_error)HEDGE_INIT(hedge_error);
     pthread_mutex_init(&w->reload_lock, NULL);
     pthread_mutex_init(&w->lock, NULL);

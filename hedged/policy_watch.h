@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * policy_watch: keeps the live policy in step with its files. */
+ * policy_watch: keeps a policy in step with its files: the live one, or the
+ * shadow that is tried beside it. */
 #ifndef HEDGED_POLICY_WATCH_H
 #define HEDGED_POLICY_WATCH_H
 
@@ -24,8 +25,16 @@ typedef struct policy_watch_state {
     uint64_t loads, refusals;
 } policy_watch_state;
 
-/* Starts to watch the files of the live policy. NULL: no memory or no thread. */
-policy_watch *policy_watch_new(const settings *s, live *l, journal *j);
+typedef struct policy_watch_options {
+    const char *path; /* of the policy */
+    const hedge_policy_overrides *overrides;
+    bool certify; /* its curves, before it is used */
+    bool shadow;  /* it is no live policy: log and journal say so */
+} policy_watch_options;
+
+/* Starts to watch the files of the policy that `l` holds. What the options point
+ * to has to outlive the watch. NULL: no memory or no thread. */
+policy_watch *policy_watch_new(const policy_watch_options *options, live *l, journal *j);
 /* Cuts short what takes long: a policy that is being certified does not go
  * live. */
 void policy_watch_stop(policy_watch *w);

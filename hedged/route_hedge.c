@@ -15,6 +15,23 @@
 
 #define BATCH_MAX 1000
 
+/* What a request decides with, from its beginning to its end. */
+typedef struct policies {
+    live_policy *live, *shadow; /* shadow NULL: none */
+} policies;
+
+static policies acquire(app *a)
+{
+    return (policies){.live = live_acquire(a->live),
+                      .shadow = a->shadow != NULL ? shadow_acquire(a->shadow) : NULL};
+}
+
+static void release(const policies *with)
+{
+    live_release(with->live);
+    live_release(with->shadow);
+}
+
 /* ---- asking --------------------------------------------------------------- */
 
 /* Reads one body. False: problem, and nothing to record. */
@@ -60,6 +77,17 @@ static void decide(const live_policy *policy, hedge_record *record, hedge_quote 
     if (hedge_size(policy->policy, &record->request, &record->quote, record->ts_ns,
                    &record->decision) != record->decision.status)
         abort();
+}
+
+/* Decides, and puts the shadow's decision behind where there is one. Returns how
+ * many records that makes. */
+static size_t decide_both(const policies *with, hedge_record *records, hedge_quote quote,
+                          int64_t now_ns)
+{
+    decide(with->live, records, quote, now_ns);
+    if (with->shadow == NULL) return 1;
+    shadow_decide(with->shadow, records, records + 1);
+    return 2;
 }
 
 /* ---- answering -------------------------------------------------------------- */
@@ -154,6 +182,10 @@ static void announce(app *a, const hedge_record *records, size_t n)
         const hedge_record *r = &records[i];
         char id[37];
 
+        if (r->kind == HEDGE_RECORD_SHADOW) {
+            shadow_count(a->shadow, r - 1, r);
+            continue;
+        }
         metrics_decision(&a->metrics, &r->decision);
         if (!a->settings->log_decisions) continue;
         hedge_record_id(r->writer, r->seq, id);
@@ -167,44 +199,102 @@ static void announce(app *a, const hedge_record *records, size_t n)
 
 /* ---- one ---------------------------------------------------------------------- */
 
-static bool size_one(app *a, const http_request *request, const live_policy *policy,
-                     http_reply *reply, problem *p)
+/* Decides, journals and answers. A rejection is a problem that is recorded. */
+static bool answer_new(app *a, const policies *with, hedge_record records[2], const char *key,
+                       http_reply *reply, problem *p)
 {
-    cJSON *object = json_read_object(request->body, request->body_size, p);
-    hedge_record record;
-    hedge_quote quote;
-    journal_result result;
-    bool ok;
+    const hedge_quote quote = live_quote(a->live, with->live, records->request.asset);
+    const size_t n = decide_both(with, records, quote, clock_wall_ns());
+    const journal_result result = key != NULL ? journal_append_keyed(a->journal, records, n, key)
+                                              : journal_append(a->journal, records, n);
 
-    if (object == NULL) return false;
-    start_record(&record, policy);
-    ok = read_ask(object, policy, &record, p);
-    cJSON_Delete(object);
-    if (!ok) return false;
-    quote = live_quote(a->live, policy, record.request.asset);
-    decide(policy, &record, quote, clock_wall_ns());
-    result = journal_append(a->journal, &record, 1);
     if (result != JOURNAL_OK) {
         journal_problem(result, p);
         return false;
     }
-    announce(a, &record, 1);
-    if (record.decision.status != HEDGE_OK) {
-        rejection(&record, p);
+    announce(a, records, n);
+    if (records->decision.status != HEDGE_OK) {
+        rejection(records, p);
+        if (key != NULL) p->retry_after_s = 0; /* it would get the same again */
         return false;
     }
-    write_answer(&record, &reply->body);
+    write_answer(records, &reply->body);
     return true;
+}
+
+/* Gives the recorded answer again, if it is one to this very request. */
+static bool answer_again(app *a, const hedge_record *asked, const hedge_record *before,
+                         http_reply *reply, problem *p)
+{
+    const hedge_request *x = &asked->request, *y = &before->request;
+
+    if (strcmp(asked->asset, before->asset) != 0 || x->amount_usd != y->amount_usd ||
+        x->flags != y->flags ||
+        ((x->flags & HEDGE_REQUEST_OVERRIDE) && x->override_score != y->override_score))
+        return problem_set(p, 422, "key_reused", "Idempotency-Key",
+                           "this key belongs to another request; draw a new one for each");
+    metrics_replay(&a->metrics);
+    reply->replayed = true;
+    if (before->decision.status == HEDGE_OK) {
+        write_answer(before, &reply->body);
+        return true;
+    }
+    rejection(before, p);
+    p->retry_after_s = 0;
+    return false;
+}
+
+static bool answer_keyed(app *a, const policies *with, hedge_record records[2], const char *header,
+                         http_reply *reply, problem *p)
+{
+    char key[JOURNAL_KEY_MAX + 1];
+    hedge_record before = HEDGE_INIT(hedge_record);
+    idempotency_turn turn;
+    bool ok;
+
+    if (!idempotency_read_key(header, key, p)) return false;
+    idempotency_enter(&a->idempotency, &turn, key);
+    switch (journal_find_key(a->journal, key, &before)) {
+    case 0:
+        ok = answer_new(a, with, records, key, reply, p);
+        break;
+    case 1:
+        ok = answer_again(a, records, &before, reply, p);
+        break;
+    default: /* whether it was answered before cannot be known */
+        journal_problem(JOURNAL_FAILED, p);
+        ok = false;
+        break;
+    }
+    idempotency_leave(&a->idempotency, &turn);
+    return ok;
+}
+
+static bool size_one(app *a, const http_request *request, const policies *with, http_reply *reply,
+                     problem *p)
+{
+    cJSON *object = json_read_object(request->body, request->body_size, p);
+    hedge_record records[2]; /* the second is the shadow's */
+    bool ok;
+
+    if (object == NULL) return false;
+    start_record(records, with->live);
+    ok = read_ask(object, with->live, records, p);
+    cJSON_Delete(object);
+    if (!ok) return false;
+    if (request->idempotency_key != NULL)
+        return answer_keyed(a, with, records, request->idempotency_key, reply, p);
+    return answer_new(a, with, records, NULL, reply, p);
 }
 
 void route_hedge(void *context, const http_request *request, http_reply *reply)
 {
     app *a = context;
-    live_policy *policy = live_acquire(a->live);
+    const policies with = acquire(a);
     problem p;
 
-    if (!size_one(a, request, policy, reply, &p)) http_reply_problem(reply, &p);
-    live_release(policy);
+    if (!size_one(a, request, &with, reply, &p)) http_reply_problem(reply, &p);
+    release(&with);
 }
 
 /* ---- a batch -------------------------------------------------------------------- */
@@ -230,7 +320,7 @@ static void batch_free(batch *b)
 static bool batch_new(batch *b, size_t n, size_t assets)
 {
     *b = (batch){.n = n,
-                 .records = malloc(n * sizeof(hedge_record)),
+                 .records = malloc(2 * n * sizeof(hedge_record)), /* the shadow's, too */
                  .problems = malloc(n * sizeof(problem)),
                  .record_of = malloc(n * sizeof(size_t)),
                  .quotes = malloc(assets * sizeof(hedge_quote)),
@@ -241,13 +331,13 @@ static bool batch_new(batch *b, size_t n, size_t assets)
     return false;
 }
 
-static void batch_decide(app *a, const live_policy *policy, const cJSON *requests, batch *b)
+static void batch_decide(app *a, const policies *with, const cJSON *requests, batch *b)
 {
     const cJSON *item = requests->child;
     int64_t now_ns;
 
-    for (size_t i = 0; i < hedge_policy_asset_count(policy->policy); i++)
-        b->quotes[i] = live_quote(a->live, policy, (int32_t)i);
+    for (size_t i = 0; i < hedge_policy_asset_count(with->live->policy); i++)
+        b->quotes[i] = live_quote(a->live, with->live, (int32_t)i);
     now_ns = clock_wall_ns();
     for (size_t i = 0; i < b->n; i++, item = item->next) {
         hedge_record *record = &b->records[b->recorded];
@@ -255,12 +345,12 @@ static void batch_decide(app *a, const live_policy *policy, const cJSON *request
         bool ok = cJSON_IsObject(item);
 
         if (!ok) problem_set(&b->problems[i], 422, "bad_value", "requests", "must be an object");
-        start_record(record, policy);
-        ok = ok && read_ask(item, policy, record, &b->problems[i]);
-        b->record_of[i] = ok ? b->recorded++ : SIZE_MAX;
+        start_record(record, with->live);
+        ok = ok && read_ask(item, with->live, record, &b->problems[i]);
+        b->record_of[i] = ok ? b->recorded : SIZE_MAX;
         if (!ok) continue;
         asset = record->request.asset;
-        decide(policy, record, asset >= 0 ? b->quotes[asset] : b->none, now_ns);
+        b->recorded += decide_both(with, record, asset >= 0 ? b->quotes[asset] : b->none, now_ns);
     }
 }
 
@@ -281,7 +371,7 @@ static void batch_write(batch *b, text *out)
     text_puts(out, "]}");
 }
 
-static bool size_batch(app *a, const cJSON *requests, const live_policy *policy, http_reply *reply,
+static bool size_batch(app *a, const cJSON *requests, const policies *with, http_reply *reply,
                        problem *p)
 {
     const int n = cJSON_GetArraySize(requests);
@@ -291,9 +381,9 @@ static bool size_batch(app *a, const cJSON *requests, const live_policy *policy,
     if (!cJSON_IsArray(requests) || n < 1 || n > BATCH_MAX)
         return problem_set(p, 422, "bad_value", "requests", "must be a list of 1 to %d requests",
                            BATCH_MAX);
-    if (!batch_new(&b, (size_t)n, hedge_policy_asset_count(policy->policy)))
+    if (!batch_new(&b, (size_t)n, hedge_policy_asset_count(with->live->policy)))
         return problem_set(p, 503, "out_of_memory", NULL, "no memory for the batch");
-    batch_decide(a, policy, requests, &b);
+    batch_decide(a, with, requests, &b);
     if (b.recorded > 0) result = journal_append(a->journal, b.records, b.recorded);
     if (result == JOURNAL_OK) {
         announce(a, b.records, b.recorded);
@@ -311,12 +401,12 @@ void route_hedge_batch(void *context, const http_request *request, http_reply *r
     app *a = context;
     problem p;
     cJSON *object = json_read_object(request->body, request->body_size, &p);
-    live_policy *policy = live_acquire(a->live);
+    const policies with = acquire(a);
     bool ok = object != NULL && json_check_members(object, names, &p);
 
-    ok = ok &&
-         size_batch(a, cJSON_GetObjectItemCaseSensitive(object, "requests"), policy, reply, &p);
+    ok =
+        ok && size_batch(a, cJSON_GetObjectItemCaseSensitive(object, "requests"), &with, reply, &p);
     if (!ok) http_reply_problem(reply, &p);
-    live_release(policy);
+    release(&with);
     cJSON_Delete(object);
 }

@@ -59,17 +59,27 @@ static size_t put_assets(app *a, text *out)
     return able;
 }
 
-static void put_policy(app *a, text *out)
+static void put_refusal(text *out, const char *code, const policy_watch_state *state,
+                        const char *effect)
 {
-    policy_watch_state state;
     char detail[640];
 
+    if (state->ok) return;
+    snprintf(detail, sizeof(detail), "%s:%d: %s%s%s; %s", state->error.file, state->error.line,
+             state->error.field, state->error.field[0] != '\0' ? ": " : "", state->error.message,
+             effect);
+    put_reason(out, code, NULL, detail);
+}
+
+static void put_policies(app *a, text *out)
+{
+    policy_watch_state state;
+
     policy_watch_read_state(a->watch, &state);
-    if (state.ok) return;
-    snprintf(detail, sizeof(detail), "%s:%d: %s%s%s; the old policy stays live", state.error.file,
-             state.error.line, state.error.field, state.error.field[0] != '\0' ? ": " : "",
-             state.error.message);
-    put_reason(out, "policy_refused", NULL, detail);
+    put_refusal(out, "policy_refused", &state, "the old policy stays live");
+    if (a->shadow == NULL) return;
+    shadow_read_state(a->shadow, &state);
+    put_refusal(out, "shadow_policy_refused", &state, "the old shadow stays");
 }
 
 static void put_redis(app *a, text *out)
@@ -93,7 +103,7 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
     journal_read_state(a->journal, &state);
     text_puts(&reasons, "[");
     if (state.failing) put_reason(&reasons, "journal_failed", NULL, state.fault);
-    put_policy(a, &reasons);
+    put_policies(a, &reasons);
     put_redis(a, &reasons);
     able = put_assets(a, &reasons);
     const bool ready = able > 0 && !state.failing && !reasons.failed;
@@ -249,6 +259,7 @@ void route_metrics(void *context, const http_request *request, http_reply *reply
     metrics_write(&a->metrics, out);
     write_journal(a, out);
     write_policy(a, out);
+    if (a->shadow != NULL) shadow_write(a->shadow, out);
     write_ages(a, out);
     write_redis(a, out);
 }

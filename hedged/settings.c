@@ -143,6 +143,7 @@ static bool read_policy(settings *s, char message[SETTING_MESSAGE_MAX])
     if (s->policy_path == NULL)
         s->policy_path =
             access("configs/policy.yaml", R_OK) == 0 ? "configs/policy.yaml" : installed_policy(s);
+    s->shadow_path = setting_value("HEDGE_SHADOW_POLICY");
     o->knots_path = setting_value("HEDGE_SPLINE_KNOTS");
     if (o->knots_path != NULL) o->set |= HEDGE_SET_KNOTS;
     if (!setting_number("HEDGE_MAX_HEDGE_PCT", 0.0, 1.0, &o->max_hedge_pct, &given, message))
@@ -177,9 +178,10 @@ static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
     static const char *const known[] = {
         "HEDGE_ENV",          "HEDGE_API_HOST",      "HEDGE_API_PORT",      "HEDGE_POLICY",
         "HEDGE_SPLINE_KNOTS", "HEDGE_MAX_HEDGE_PCT", "HEDGE_STALE_SCORE_S", "HEDGE_JOURNAL",
-        "HEDGE_DURABILITY",   "HEDGE_LOG_DECISIONS", "HEDGE_CERTIFY",       "HEDGE_REDIS_URL"};
+        "HEDGE_DURABILITY",   "HEDGE_LOG_DECISIONS", "HEDGE_CERTIFY",       "HEDGE_REDIS_URL",
+        "HEDGE_SHADOW_POLICY"};
     static const char *const later[] = {"HEDGE_CLICKHOUSE_", "HEDGE_DB_", "HEDGE_JWT_",
-                                        "HEDGE_TLS_", "HEDGE_SHADOW_"};
+                                        "HEDGE_TLS_"};
 
     for (char **entry = environ; *entry != NULL; entry++) {
         const size_t n = strcspn(*entry, "=");
@@ -214,6 +216,8 @@ const char *settings_help(void)
            "  HEDGE_API_HOST       127.0.0.1   a loopback address\n"
            "  HEDGE_API_PORT       8000        0: any free port, see the log\n"
            "  HEDGE_POLICY         configs/policy.yaml, else the installed one\n"
+           "  HEDGE_SHADOW_POLICY  a policy that is tried beside it: recorded, counted, never "
+           "answered\n"
            "  HEDGE_SPLINE_KNOTS   a list of knots in place of every curve's\n"
            "  HEDGE_MAX_HEDGE_PCT  0 to 1, in place of every asset's\n"
            "  HEDGE_STALE_SCORE_S  seconds, in place of every asset's\n"

@@ -21,6 +21,7 @@ typedef struct settings_redis {
 
 typedef struct settings {
     const char *policy_path;
+    const char *shadow_path;     /* NULL: none */
     char installed_policy[4096]; /* where policy_path may point to */
     hedge_policy_overrides overrides;
     const char *journal_path;

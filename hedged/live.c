@@ -155,16 +155,29 @@ static bool from_future(const hedge_quote *held, int64_t latest_ns)
            ((held->flags & HEDGE_QUOTE_DEPTH) && held->depth_ts_ns > latest_ns);
 }
 
+/* Forgets what is held from the future, and keeps the half that is not. Until
+ * the update the slot has no quote, where it tripped the clock's breaker before. */
+static void forget_early(live *l, int32_t slot, const hedge_quote *held, int64_t latest_ns)
+{
+    hedge_market_reset(l->market, slot);
+    if ((held->flags & HEDGE_QUOTE_SCORE) && held->score_ts_ns <= latest_ns)
+        hedge_market_put_score(l->market, slot, held->score, held->confidence, held->score_ts_ns);
+    if ((held->flags & HEDGE_QUOTE_DEPTH) && held->depth_ts_ns <= latest_ns)
+        hedge_market_put_depth(l->market, slot, held->depth1pct_usd, held->depth_ts_ns);
+}
+
 int32_t live_put(live *l, const live_policy *policy, int32_t asset, const live_update *update)
 {
     const int32_t slot = policy->slots[asset];
     int32_t code = HEDGE_OK;
     hedge_quote held;
+    int64_t latest_ns;
 
     pthread_mutex_lock(&l->market_lock);
     held = live_quote(l, policy, asset);
-    if (from_future(&held, clock_wall_ns() + live_skew_ns(policy, asset))) {
-        hedge_market_reset(l->market, slot);
+    latest_ns = clock_wall_ns() + live_skew_ns(policy, asset);
+    if (from_future(&held, latest_ns)) {
+        forget_early(l, slot, &held, latest_ns);
         held = live_quote(l, policy, asset);
     }
     if (is_older(&held, update)) {

@@ -50,12 +50,14 @@ class ClockSteps(daemon.Case):
         self.addCleanup(d.__exit__)
         c = d.client()
         self.addCleanup(c.close)
+        self.client = c
         return clock, d, c, PutFeed(clock, c)
 
     def check(self, d):
         """Ends the daemon: every record's ages are what its times say, and none that was
         answered is further from the future than the skew."""
         self.assertTrue(d.alive())
+        self.client.close()  # or the daemon would give it two seconds to leave
         self.assertEqual(d.stop(), 0)
         _, rows = journal.rows(d.journal_path)
         records, _ = journal.walk(rows)

@@ -17,6 +17,17 @@
 
 -- ---- who may what -------------------------------------------------------------------------------
 
+DO $$
+BEGIN
+  IF current_setting('server_version_num')::integer < 130000 THEN
+    RAISE EXCEPTION 'PostgreSQL % is too old: it takes 13 or newer', current_setting('server_version');
+  END IF;
+  IF current_setting('server_encoding') <> 'UTF8' THEN
+    RAISE EXCEPTION 'this database is encoded in %, and records hold any text: make one with '
+                    'createdb -E UTF8 -T template0', current_setting('server_encoding');
+  END IF;
+END $$;
+
 SELECT pg_advisory_xact_lock(7450291861); -- one --init-db at a time
 
 DO $$
@@ -101,11 +112,35 @@ CREATE TABLE IF NOT EXISTS policies (
 
 -- Every record of every writer; ORDER BY writer, seq is its chain.
 CREATE OR REPLACE VIEW chain AS
-  SELECT writer, seq, 'decision' AS kind, id, ts_ns, asset, record, hash FROM decisions
+  SELECT writer, seq, 'decision' AS kind, id, ts_ns, asset, record, hash, ts FROM decisions
   UNION ALL
-  SELECT writer, seq, 'shadow', id, ts_ns, asset, record, hash FROM shadow_decisions
+  SELECT writer, seq, 'shadow', id, ts_ns, asset, record, hash, ts FROM shadow_decisions
   UNION ALL
-  SELECT writer, seq, kind, id, ts_ns, asset, record, hash FROM events;
+  SELECT writer, seq, kind, id, ts_ns, asset, record, hash, ts FROM events;
+
+-- What the shipper ends each transaction with: the database must hold the records of a writer from
+-- first_seq to last_seq, made between two times, each once, and the last one with that hash; by the
+-- chain all before it are then the writer's own, too. If it does not, the transaction is undone.
+CREATE OR REPLACE FUNCTION hedge_check(of_writer bigint, first_seq bigint, last_seq bigint,
+                                       first_ts_ns bigint, last_ts_ns bigint, expected bigint,
+                                       last_hash bytea) RETURNS void
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+  earliest timestamptz := to_timestamp(first_ts_ns / 1000000000 - 1);
+  latest   timestamptz := to_timestamp(last_ts_ns / 1000000000 + 1);
+  there    bigint;
+  same     bigint;
+BEGIN
+  SELECT count(*), count(*) FILTER (WHERE seq = last_seq AND hash = last_hash) INTO there, same
+    FROM chain
+   WHERE writer = of_writer AND seq BETWEEN first_seq AND last_seq AND ts BETWEEN earliest AND latest;
+  IF there <> expected OR same <> 1 THEN
+    RAISE EXCEPTION 'of % records from % to % of writer % the database holds %, and the last one %',
+      expected, first_seq, last_seq, to_hex(of_writer), there,
+      CASE same WHEN 1 THEN 'once' WHEN 0 THEN 'not or with another hash' ELSE 'more than once' END
+      USING ERRCODE = 'HE001';
+  END IF;
+END $$;
 
 -- ---- append only --------------------------------------------------------------------------------
 
@@ -151,30 +186,41 @@ END $$;
 
 -- The partitions of last month, of this one and of `months` ahead, in UTC; the daemon calls it when
 -- it connects and once a day. Each table also has a default partition, for a clock that is far off
--- and for months that nobody made in time. Returns how many were made.
+-- and for months that nobody made in time; a month of which it holds rows already stays in it.
+-- Making one takes the whole table for a moment: behind a long query that fails after two seconds,
+-- rather than hold up everybody else, and is tried again. Returns how many were made.
 CREATE OR REPLACE FUNCTION hedge_make_partitions(months integer DEFAULT 3) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET timezone = 'UTC' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
 DECLARE
   parent text;
   month  timestamptz;
+  until  timestamptz;
+  name   text;
+  taken  boolean;
   made   integer := 0;
 BEGIN
   PERFORM pg_advisory_xact_lock(7450291861);
   FOREACH parent IN ARRAY ARRAY['decisions', 'shadow_decisions', 'events'] LOOP
+    IF hedge_partition(parent, parent || '_default', 'DEFAULT') THEN
+      made := made + 1;
+    END IF;
     FOR month IN SELECT generate_series(date_trunc('month', now()) - interval '1 month',
                                         date_trunc('month', now()) + make_interval(months => months),
                                         interval '1 month') LOOP
+      name := parent || to_char(month, '_YYYY_MM');
+      CONTINUE WHEN to_regclass(quote_ident(name)) IS NOT NULL;
+      until := month + interval '1 month';
+      EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE ts >= %L AND ts < %L)',
+                     parent || '_default', month, until) INTO taken;
+      CONTINUE WHEN taken;
       BEGIN
-        IF hedge_partition(parent, parent || to_char(month, '_YYYY_MM'),
-                           format('FOR VALUES FROM (%L) TO (%L)', month, month + interval '1 month'))
-        THEN
+        IF hedge_partition(parent, name, format('FOR VALUES FROM (%L) TO (%L)', month, until)) THEN
           made := made + 1;
         END IF;
       EXCEPTION WHEN check_violation THEN
-        NULL; -- the default partition holds rows of that month already, and keeps it
+        NULL; -- such a row came in between
       END;
     END LOOP;
-    PERFORM hedge_partition(parent, parent || '_default', 'DEFAULT');
   END LOOP;
   RETURN made;
 END $$;
@@ -192,7 +238,11 @@ SELECT hedge_make_partitions();
 
 REVOKE ALL ON decisions, shadow_decisions, events, policies, chain FROM PUBLIC;
 REVOKE ALL ON FUNCTION hedge_make_partitions(integer), hedge_guard(regclass, boolean),
-                       hedge_partition(text, text, text) FROM PUBLIC;
+                       hedge_partition(text, text, text),
+                       hedge_check(bigint, bigint, bigint, bigint, bigint, bigint, bytea)
+  FROM PUBLIC;
 GRANT SELECT, INSERT ON decisions, shadow_decisions, events, policies TO hedge_daemon;
 GRANT SELECT ON chain TO hedge_daemon;
-GRANT EXECUTE ON FUNCTION hedge_make_partitions(integer) TO hedge_daemon;
+GRANT EXECUTE ON FUNCTION hedge_make_partitions(integer),
+                          hedge_check(bigint, bigint, bigint, bigint, bigint, bigint, bytea)
+  TO hedge_daemon;

@@ -12,14 +12,16 @@
 #include "policy_watch.h"
 #include "settings.h"
 #include "shadow.h"
+#include "ship_postgres.h"
 
 typedef struct app {
     const settings *settings;
     live *live;
     journal *journal;
     policy_watch *watch;
-    shadow *shadow;    /* NULL: none */
-    feed_redis *redis; /* NULL: off */
+    shadow *shadow;      /* NULL: none */
+    feed_redis *redis;   /* NULL: off */
+    ship_postgres *ship; /* NULL: off */
     idempotency idempotency;
     metrics metrics;
     int64_t started_ns; /* steady clock */

@@ -5,6 +5,7 @@
 #include "certificate.h"
 #include "clock.h"
 #include "log.h"
+#include "postgres_init.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -48,6 +49,8 @@ static bool is_open(void *context)
 static const char help[] =
     "hedged                  serves hedge decisions over HTTP until SIGTERM\n"
     "hedged --check          validates the settings and the policy, and exits: 0 good, 78 not\n"
+    "hedged --init-db        makes or completes the tables in HEDGE_DB_DSN, and exits: 0 done,\n"
+    "                        75 the server is not there, 78 it or the settings refuse\n"
     "hedged --version        prints the version\n"
     "hedged --help           prints this\n"
     "\n"
@@ -239,6 +242,10 @@ static int start_feeds(app *a)
         a->redis = feed_redis_new(&a->settings->redis, a->live);
         if (a->redis == NULL) return refuse("no thread for the Redis feed", EXIT_LATER);
     }
+    if (a->settings->postgres.dsn != NULL) {
+        a->ship = ship_postgres_new(&a->settings->postgres, a->journal);
+        if (a->ship == NULL) return refuse("no thread for shipping to Postgres", EXIT_LATER);
+    }
     return 0;
 }
 
@@ -264,6 +271,7 @@ static void log_listening(const app *a, uint16_t port)
         LOG_TEXT("journal", a->settings->journal_path),
         LOG_TEXT("durability", a->settings->async ? "async" : "commit"),
         LOG_TEXT("redis", a->settings->redis.on ? a->settings->redis.host : "off"),
+        LOG_TEXT("postgres", a->ship != NULL ? "on" : "off"),
         LOG_NUMBER("start_ms", (double)(clock_steady_ns() - a->started_ns) / NS_PER_MS));
     if (!a->settings->certify)
         LOG(LOG_WARN, "not_certified", LOG_TEXT("setting", "HEDGE_CERTIFY=0"));
@@ -310,6 +318,7 @@ static bool stop_parts(app *a)
     shadow_free(a->shadow);
     policy_watch_free(a->watch);
     if (a->recorded) record_stop(a);
+    ship_postgres_free(a->ship); /* after the last record, which it still sends */
     const bool whole = journal_close(a->journal);
     live_free(a->live);
     return whole;
@@ -344,6 +353,23 @@ static int run(const settings *s, start_policies *p, const sigset_t *signals)
     return code;
 }
 
+static int init_database(const settings *s, const sigset_t *signals)
+{
+    char words[POSTGRES_INIT_WORDS_MAX];
+
+    pthread_sigmask(SIG_UNBLOCK, signals, NULL); /* they end it */
+    switch (postgres_init(&s->postgres, words)) {
+    case POSTGRES_INIT_DONE:
+        printf("%s\n", words);
+        return 0;
+    case POSTGRES_INIT_LATER:
+        return refuse(words, EXIT_LATER);
+    case POSTGRES_INIT_REFUSED:
+        break;
+    }
+    return refuse(words, EXIT_CONFIG);
+}
+
 /* Every thread inherits the mask, so that only main sees these signals. */
 static void block_signals(sigset_t *signals)
 {
@@ -358,6 +384,7 @@ static void block_signals(sigset_t *signals)
 int main(int argc, char **argv)
 {
     const bool check = argc == 2 && strcmp(argv[1], "--check") == 0;
+    const bool init = argc == 2 && strcmp(argv[1], "--init-db") == 0;
     char message[SETTING_MESSAGE_MAX];
     start_policies policies = {0};
     sigset_t signals;
@@ -372,7 +399,7 @@ int main(int argc, char **argv)
         printf("hedged %s\n", hedge_version());
         return 0;
     }
-    if (argc > 1 && !check) {
+    if (argc > 1 && !check && !init) {
         fprintf(stderr, "hedged: unknown argument %s\n%s", argv[1], help);
         return 2;
     }
@@ -380,6 +407,7 @@ int main(int argc, char **argv)
     if (hedge_abi_version() != HEDGE_ABI_VERSION)
         return refuse("libhedge.so is of another ABI than this daemon", EXIT_CONFIG);
     if (!settings_read(&s, message)) return refuse(message, EXIT_CONFIG);
+    if (init) return init_database(&s, &signals);
     code = read_policies(&s, &policies);
     if (code == 0 && check)
         printf("good: %s, policy %s\n", s.policy_path, hedge_policy_hash_hex(policies.live));

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "log.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +93,27 @@ static void put_redis(app *a, text *out)
         put_reason(out, "redis_disconnected", NULL, "no connection to HEDGE_REDIS_URL");
 }
 
+/* Decisions go on without Postgres: these never make the daemon unready. */
+static void put_ship(app *a, const journal_state *kept, text *out)
+{
+    ship_postgres_state state;
+    char code[48], detail[POSTGRES_FAULT_MAX + 200];
+
+    if (a->ship == NULL) return;
+    ship_postgres_read_state(a->ship, &state);
+    if (state.fault != SHIP_FAULT_NONE) {
+        snprintf(code, sizeof(code), "postgres_%s", ship_fault_name(state.fault));
+        snprintf(detail, sizeof(detail), "%s; %s", state.words, ship_fault_advice(state.fault));
+        put_reason(out, code, NULL, detail);
+    } else if (!state.connected) {
+        put_reason(out, "postgres_unreachable", NULL,
+                   state.words[0] != '\0' ? state.words : "no connection to HEDGE_DB_DSN yet");
+    }
+    if (kept->parked == 0) return;
+    snprintf(detail, sizeof(detail), "%" PRIu64 " records that the database refuses", kept->parked);
+    put_reason(out, "records_parked", NULL, detail);
+}
+
 void route_readyz(void *context, const http_request *request, http_reply *reply)
 {
     app *a = context;
@@ -105,6 +127,7 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
     if (state.failing) put_reason(&reasons, "journal_failed", NULL, state.fault);
     put_policies(a, &reasons);
     put_redis(a, &reasons);
+    put_ship(a, &state, &reasons);
     able = put_assets(a, &reasons);
     const bool ready = able > 0 && !state.failing && !reasons.failed;
     const bool degraded = reasons.n > 1;
@@ -227,6 +250,46 @@ static void write_redis(app *a, text *out)
     metrics_sample(out, family, "result=\"unknown_asset\"", (double)s.unknown_asset);
 }
 
+static void write_ship(app *a, text *out)
+{
+    static const char family[] = "hedge_ship_fault";
+    journal_state kept;
+    ship_postgres_state s;
+
+    if (a->ship == NULL) return;
+    ship_postgres_read_state(a->ship, &s);
+    journal_read_state(a->journal, &kept);
+    metrics_single(out, "hedge_ship_up", "gauge", "1: connected to Postgres and shipping.",
+                   s.connected ? 1 : 0);
+    metrics_single(out, "hedge_ship_records_total", "counter", "Records that Postgres confirmed.",
+                   (double)s.records);
+    metrics_single(out, "hedge_ship_batches_total", "counter", "Transactions that brought them.",
+                   (double)s.batches);
+    metrics_single(out, "hedge_ship_failures_total", "counter",
+                   "Connections and transactions that failed.", (double)s.failures);
+    metrics_single(out, "hedge_ship_lag_records", "gauge",
+                   "Records in the journal that are not in Postgres; before the first connection, "
+                   "those since the start.",
+                   (double)s.lag_records);
+    metrics_single(out, "hedge_ship_lag_seconds", "gauge", "Age of the oldest of them.", s.lag_s);
+    metrics_single(out, "hedge_ship_shipped_seq", "gauge",
+                   "The record up to which all are in Postgres, or parked; 0: not known yet.",
+                   (double)s.shipped_seq);
+    metrics_single(out, "hedge_ship_parked", "gauge",
+                   "Records kept aside because Postgres refuses them.", (double)kept.parked);
+    metrics_single(out, "hedge_ship_unparked_total", "counter",
+                   "Records that Postgres has taken after all.", (double)s.unparked);
+    metrics_single(out, "hedge_ship_forgotten_total", "counter",
+                   "Records that have left the journal.", (double)s.forgotten);
+    metrics_family(out, family, "gauge", "1: shipping has stopped for this reason.");
+    for (int i = SHIP_FAULT_NONE + 1; i < SHIP_FAULT_COUNT; i++) {
+        char labels[48];
+
+        snprintf(labels, sizeof(labels), "fault=\"%s\"", ship_fault_name((ship_fault)i));
+        metrics_sample(out, family, labels, s.fault == (ship_fault)i ? 1 : 0);
+    }
+}
+
 /* Resident memory of the process, 0 where the kernel does not say. */
 static double resident_bytes(void)
 {
@@ -262,4 +325,5 @@ void route_metrics(void *context, const http_request *request, http_reply *reply
     if (a->shadow != NULL) shadow_write(a->shadow, out);
     write_ages(a, out);
     write_redis(a, out);
+    write_ship(a, out);
 }

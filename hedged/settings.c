@@ -176,10 +176,10 @@ static bool read_journal(settings *s, char message[SETTING_MESSAGE_MAX])
 static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
 {
     static const char *const known[] = {
-        "HEDGE_ENV",          "HEDGE_API_HOST",      "HEDGE_API_PORT",      "HEDGE_POLICY",
-        "HEDGE_SPLINE_KNOTS", "HEDGE_MAX_HEDGE_PCT", "HEDGE_STALE_SCORE_S", "HEDGE_JOURNAL",
-        "HEDGE_DURABILITY",   "HEDGE_LOG_DECISIONS", "HEDGE_CERTIFY",       "HEDGE_REDIS_URL",
-        "HEDGE_SHADOW_POLICY"};
+        "HEDGE_ENV",           "HEDGE_API_HOST",      "HEDGE_API_PORT",      "HEDGE_POLICY",
+        "HEDGE_SPLINE_KNOTS",  "HEDGE_MAX_HEDGE_PCT", "HEDGE_STALE_SCORE_S", "HEDGE_JOURNAL",
+        "HEDGE_DURABILITY",    "HEDGE_LOG_DECISIONS", "HEDGE_CERTIFY",       "HEDGE_REDIS_URL",
+        "HEDGE_SHADOW_POLICY", "HEDGE_DB_DSN",        "HEDGE_JOURNAL_KEEP_S"};
     static const char *const later[] = {"HEDGE_CLICKHOUSE_", "HEDGE_DB_", "HEDGE_JWT_",
                                         "HEDGE_TLS_"};
 
@@ -207,7 +207,8 @@ bool settings_read(settings *s, char message[SETTING_MESSAGE_MAX])
 {
     *s = (settings){0};
     return refuse_unsupported(message) && read_address(s, message) && read_policy(s, message) &&
-           read_journal(s, message) && read_redis(&s->redis, message);
+           read_journal(s, message) && read_redis(&s->redis, message) &&
+           settings_postgres_read(&s->postgres, message);
 }
 
 const char *settings_help(void)
@@ -227,5 +228,8 @@ const char *settings_help(void)
            "  HEDGE_CERTIFY        1 (default): every score of a curve is tried before it goes "
            "live,\n"
            "                       once for a build and a journal; 0: not, for trials\n"
-           "  HEDGE_REDIS_URL      redis://[[user]:password@]host[:port][/database]; empty: off\n";
+           "  HEDGE_REDIS_URL      redis://[[user]:password@]host[:port][/database]; empty: off\n"
+           "  HEDGE_DB_DSN         postgresql://user:password@host:port/database, or libpq's\n"
+           "                       keyword=value form; empty: the journal is not shipped\n"
+           "  HEDGE_JOURNAL_KEEP_S 604800      seconds that shipped records stay in the journal\n";
 }

@@ -4,6 +4,7 @@
 #define HEDGED_SETTINGS_H
 
 #include "setting.h"
+#include "settings_postgres.h"
 
 #include <hedge/hedge.h>
 
@@ -31,6 +32,7 @@ typedef struct settings {
     char host[64];
     uint16_t port;
     settings_redis redis;
+    settings_postgres postgres;
 } settings;
 
 /* Reads every HEDGE_ variable. False: message names the one at fault and what

@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: MIT
+ * ship_postgres: the journal's records on their way to Postgres, in order, each exactly once.
+ *
+ * A batch is one transaction that ends with a check of what the database then holds. Whatever goes
+ * wrong, the next connection asks the database where to go on. */
+#include "ship_postgres.h"
+
+#include "clock.h"
+#include "log.h"
+#include "ship_parked.h"
+#include "ship_policies.h"
+#include "ship_rows.h"
+#include "ship_stand.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define BATCH_MOST 1000
+#define READ_MOST 250 /* rows at once: the journal's writer waits meanwhile */
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MOST_MS 5000
+#define DRAIN_MS 1000
+#define IDLE_MOST_MS 60000
+#define PARKED_EVERY_NS (600 * NS_PER_S)
+#define PARTITIONS_EVERY_NS (86400 * NS_PER_S)
+#define FORGET_EVERY_NS (60 * NS_PER_S)
+#define FORGET_PAUSE_NS (20 * NS_PER_MS)
+#define REFUSED_MOST 100 /* rows in a row */
+
+struct ship_postgres {
+    const settings_postgres *settings;
+    journal *journal;
+    int stop_fd, notify_fd;
+    pthread_t thread;
+    pthread_mutex_t lock; /* around the state */
+    ship_postgres_state state;
+    bool known;         /* state.shipped_seq is what a database has said */
+    uint64_t first_seq; /* the journal's head at the start */
+
+    /* The thread's own. */
+    unsigned seed; /* of the jitter */
+    postgres_link link;
+    ship_policies policies;
+    ship_rows out;
+    journal_row *rows; /* read, from `at` on not shipped yet */
+    size_t at, n;
+    journal_head done; /* everything up to it is in the database, or parked */
+    uint64_t held;     /* the newest that is in the database */
+    size_t window;     /* how many rows the next transaction may take */
+    int refused;       /* rows in a row */
+    uint64_t clash;    /* where a row was there already; once it may be our own */
+    int64_t forget_ns, parked_ns, partitions_ns; /* steady clock: when it is due */
+};
+
+/* What a step ends in. */
+typedef enum verdict {
+    SHIP_ON,
+    SHIP_LOST,  /* the connection, or the server has trouble: soon again */
+    SHIP_FAULT, /* state.fault: later again */
+    SHIP_STOPPED
+} verdict;
+
+/* ---- what others see ---------------------------------------------------------- */
+
+static void set_connected(ship_postgres *s, bool connected)
+{
+    pthread_mutex_lock(&s->lock);
+    s->state.connected = connected;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static verdict lose(ship_postgres *s, const char *words)
+{
+    if (postgres_link_stopping(&s->link)) return SHIP_STOPPED;
+    pthread_mutex_lock(&s->lock);
+    s->state.failures++;
+    snprintf(s->state.words, sizeof(s->state.words), "%s", words);
+    pthread_mutex_unlock(&s->lock);
+    return SHIP_LOST;
+}
+
+static verdict fault(ship_postgres *s, ship_fault found, const char *words)
+{
+    pthread_mutex_lock(&s->lock);
+    s->state.failures++;
+    s->state.fault = found;
+    snprintf(s->state.words, sizeof(s->state.words), "%s", words);
+    pthread_mutex_unlock(&s->lock);
+    LOG(LOG_ERROR, "ship_fault", LOG_TEXT("fault", ship_fault_name(found)),
+        LOG_TEXT("message", words), LOG_TEXT("advice", ship_fault_advice(found)),
+        LOG_TEXT("effect", "records stay in the journal"));
+    return SHIP_FAULT;
+}
+
+/* Records went through, or there are none left. */
+static void note_well(ship_postgres *s, size_t records)
+{
+    ship_fault before;
+
+    pthread_mutex_lock(&s->lock);
+    before = s->state.fault;
+    s->state.fault = SHIP_FAULT_NONE;
+    s->state.words[0] = '\0';
+    s->state.shipped_seq = s->done.seq;
+    s->state.records += records;
+    s->state.batches += records > 0;
+    pthread_mutex_unlock(&s->lock);
+    if (before != SHIP_FAULT_NONE)
+        LOG(LOG_INFO, "ship_recovered", LOG_TEXT("fault", ship_fault_name(before)));
+}
+
+/* A statement that is not about rows did not go through. */
+static verdict judge(ship_postgres *s, postgres_answer answer)
+{
+    ship_fault found = SHIP_FAULT_NONE;
+
+    if (answer == POSTGRES_OK) return SHIP_ON;
+    if (answer == POSTGRES_REFUSED) {
+        const ship_cause cause = ship_cause_of(s->link.sqlstate, &found);
+
+        if (cause == SHIP_CAUSE_ROW) found = SHIP_FAULT_REFUSED;
+    }
+    return found != SHIP_FAULT_NONE ? fault(s, found, s->link.fault) : lose(s, s->link.fault);
+}
+
+/* ---- records ------------------------------------------------------------------ */
+
+/* Reads what is behind what has been read. */
+static bool read_rows(ship_postgres *s, char message[JOURNAL_MESSAGE_MAX])
+{
+    uint64_t after = s->done.seq, next;
+
+    s->at = s->n = 0;
+    while (s->n + READ_MOST <= BATCH_MOST) {
+        journal_row *rows;
+        size_t n;
+
+        if (!journal_rows(s->journal, after, NULL, READ_MOST, &rows, &n, &next, message))
+            return false;
+        memcpy(s->rows + s->n, rows, n * sizeof(*rows));
+        free(rows);
+        s->n += n;
+        if (n < READ_MOST) break;
+        after = s->rows[s->n - 1].seq;
+    }
+    return true;
+}
+
+/* Why a row is no record that follows the one before; NULL: it is. */
+static const char *find_fault(const journal_row *row, const journal_head *before, uint64_t writer,
+                              hedge_record *record)
+{
+    uint8_t hash[HEDGE_HASH_SIZE];
+
+    *record = (hedge_record)HEDGE_INIT(hedge_record);
+    if (hedge_record_decode(row->record, row->n, record) != HEDGE_OK)
+        return "not a record of this format";
+    if (record->seq != row->seq || record->writer != writer) return "a record of another place";
+    hedge_record_chain(before->hash, row->record, row->n, hash);
+    if (row->seq != before->seq + 1 || memcmp(hash, row->hash, sizeof(hash)) != 0)
+        return "it does not follow the record before it in the chain";
+    return NULL;
+}
+
+/* Makes a transaction of up to `window` rows; those behind one that is no record wait. *why: why
+ * the first one is none. */
+static postgres_answer gather(ship_postgres *s, const char **why)
+{
+    uint8_t policy[HEDGE_HASH_SIZE] = {0};
+    journal_head before = s->done;
+    journal_state state;
+
+    *why = NULL;
+    journal_read_state(s->journal, &state);
+    ship_rows_clear(&s->out, state.writer);
+    for (size_t i = s->at; i < s->n && s->out.n < s->window; i++) {
+        const journal_row *row = &s->rows[i];
+        postgres_answer answer;
+        hedge_record record;
+
+        *why = find_fault(row, &before, state.writer, &record);
+        if (*why != NULL) break;
+        if (s->out.n == 0 || memcmp(policy, record.policy_hash, sizeof(policy)) != 0) {
+            answer = ship_policies_send(&s->policies, &s->link, s->journal, record.policy_hash);
+            if (answer != POSTGRES_OK) return answer;
+            memcpy(policy, record.policy_hash, sizeof(policy));
+        }
+        ship_rows_add(&s->out, row, &record);
+        before.seq = row->seq;
+        memcpy(before.hash, row->hash, sizeof(before.hash));
+    }
+    return POSTGRES_OK;
+}
+
+static void go_on(ship_postgres *s, size_t n)
+{
+    const journal_row *last = &s->rows[s->at + n - 1];
+
+    s->done.seq = last->seq;
+    memcpy(s->done.hash, last->hash, sizeof(last->hash));
+    s->at += n;
+}
+
+/* Puts the next row aside. */
+static verdict park(ship_postgres *s, const char *reason)
+{
+    const journal_row *row = &s->rows[s->at];
+
+    if (!journal_park(s->journal, row, s->done.hash, reason))
+        return lose(s, "the journal: a record could not be put aside");
+    LOG(LOG_WARN, "row_parked", LOG_NUMBER("seq", row->seq), LOG_TEXT("reason", reason));
+    go_on(s, 1);
+    pthread_mutex_lock(&s->lock);
+    s->state.shipped_seq = s->done.seq;
+    pthread_mutex_unlock(&s->lock);
+    return SHIP_ON;
+}
+
+/* The rows of a transaction were refused for what they are. Halving finds which. */
+static verdict refuse(ship_postgres *s)
+{
+    if (s->out.n > 1) {
+        s->window = s->out.n / 2;
+        return SHIP_ON;
+    }
+    s->window = 1;
+    if (s->refused >= REFUSED_MOST) return fault(s, SHIP_FAULT_REFUSED, s->link.fault);
+    s->refused++;
+    return park(s, s->link.fault);
+}
+
+static verdict send_rows(ship_postgres *s)
+{
+    const postgres_answer answer = ship_rows_send(&s->out, &s->link, true);
+    ship_fault found;
+
+    if (answer == POSTGRES_REFUSED) {
+        switch (ship_cause_of(s->link.sqlstate, &found)) {
+        case SHIP_CAUSE_ROW:
+            return refuse(s);
+        case SHIP_CAUSE_CLASH:
+            if (s->clash == s->out.first_seq) return refuse(s);
+            s->clash = s->out.first_seq;
+            break;
+        default:
+            break;
+        }
+    }
+    if (answer != POSTGRES_OK) return judge(s, answer);
+    s->refused = 0;
+    go_on(s, s->out.n);
+    s->held = s->done.seq;
+    note_well(s, s->out.n);
+    s->window = s->window * 2 < BATCH_MOST ? s->window * 2 : BATCH_MOST;
+    return SHIP_ON;
+}
+
+/* One transaction of what has been read. */
+static verdict ship(ship_postgres *s)
+{
+    const char *why;
+    const postgres_answer answer = gather(s, &why);
+
+    if (answer != POSTGRES_OK) return judge(s, answer);
+    if (s->out.n == 0) return park(s, why);
+    return send_rows(s);
+}
+
+/* ---- what is due now and then --------------------------------------------------- */
+
+/* Lets records go from the journal that the database has confirmed to hold. */
+static void forget(ship_postgres *s, int64_t now_ns)
+{
+    const int64_t before_ns = clock_wall_ns() - s->settings->keep_s * NS_PER_S;
+    const int64_t every_ns = s->settings->keep_s < 60 ? NS_PER_S : FORGET_EVERY_NS;
+    size_t gone;
+
+    if (now_ns < s->forget_ns) return;
+    if (!journal_forget(s->journal, s->held, before_ns, &gone)) gone = 0;
+    s->forget_ns = now_ns + (gone > 0 ? FORGET_PAUSE_NS : every_ns);
+    if (gone == 0) return;
+    pthread_mutex_lock(&s->lock);
+    s->state.forgotten += gone;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static verdict try_parked(ship_postgres *s, int64_t now_ns)
+{
+    postgres_answer answer;
+    uint64_t taken;
+
+    if (now_ns < s->parked_ns) return SHIP_ON;
+    s->parked_ns = now_ns + PARKED_EVERY_NS;
+    answer = ship_parked_retry(&s->link, s->journal, &s->policies, &s->out, &taken);
+    pthread_mutex_lock(&s->lock);
+    s->state.unparked += taken;
+    pthread_mutex_unlock(&s->lock);
+    if (taken > 0) s->refused = 0;
+    return judge(s, answer);
+}
+
+/* What cannot be made now the default partition takes, so it is no reason to stop. */
+static verdict make_partitions(ship_postgres *s, int64_t now_ns)
+{
+    postgres_answer answer;
+    int made;
+
+    if (now_ns < s->partitions_ns) return SHIP_ON;
+    answer = ship_stand_partitions(&s->link, &made);
+    if (answer == POSTGRES_BROKEN) return judge(s, answer);
+    s->partitions_ns = now_ns + (answer == POSTGRES_OK ? PARTITIONS_EVERY_NS : PARKED_EVERY_NS);
+    if (answer == POSTGRES_REFUSED)
+        LOG(LOG_WARN, "partitions_refused", LOG_TEXT("message", s->link.fault));
+    if (made > 0) LOG(LOG_INFO, "partitions_made", LOG_NUMBER("count", made));
+    return SHIP_ON;
+}
+
+static verdict care(ship_postgres *s)
+{
+    const int64_t now_ns = clock_steady_ns();
+    verdict v;
+
+    if (postgres_link_stopping(&s->link)) return SHIP_ON;
+    v = make_partitions(s, now_ns);
+    if (v == SHIP_ON) v = try_parked(s, now_ns);
+    if (v == SHIP_ON) forget(s, now_ns);
+    return v;
+}
+
+/* ---- a connection's life ---------------------------------------------------------- */
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Waits for the next commit. */
+static verdict wait_for_more(ship_postgres *s)
+{
+    const int64_t due_ns = least(s->forget_ns, least(s->parked_ns, s->partitions_ns));
+    const int64_t left_ms = (due_ns - clock_steady_ns()) / NS_PER_MS + 1;
+
+    note_well(s, 0);
+    if (postgres_link_stopping(&s->link)) return SHIP_STOPPED;
+    if (!postgres_link_idle(&s->link, s->notify_fd,
+                            left_ms < 0 ? 0 : (int)least(left_ms, IDLE_MOST_MS)))
+        return lose(s, s->link.fault);
+    return SHIP_ON;
+}
+
+static verdict follow(ship_postgres *s)
+{
+    char message[JOURNAL_MESSAGE_MAX];
+    verdict v = SHIP_ON;
+
+    while (v == SHIP_ON) {
+        eventfd_t commits;
+
+        v = care(s);
+        if (v != SHIP_ON) break;
+        if (postgres_link_is_over(&s->link)) return SHIP_STOPPED;
+        eventfd_read(s->notify_fd, &commits); /* before reading: none is missed */
+        if (s->at == s->n && !read_rows(s, message)) return lose(s, message);
+        v = s->at < s->n ? ship(s) : wait_for_more(s);
+    }
+    return v;
+}
+
+/* Finds out where to go on. */
+static verdict settle(ship_postgres *s)
+{
+    ship_stand stand;
+
+    if (!ship_stand_find(&stand, &s->link, s->journal))
+        return stand.fault != SHIP_FAULT_NONE ? fault(s, stand.fault, stand.words)
+                                              : lose(s, stand.words);
+    s->done = stand.next_after;
+    s->held = stand.held;
+    s->at = s->n = 0;
+    s->policies = (ship_policies){0};
+    s->window = s->refused > 0 ? 1 : BATCH_MOST;
+    s->forget_ns = s->parked_ns = s->partitions_ns = 0;
+    pthread_mutex_lock(&s->lock);
+    s->state.connected = true;
+    s->known = true;
+    s->state.shipped_seq = s->done.seq;
+    pthread_mutex_unlock(&s->lock);
+    LOG(LOG_INFO, "postgres_connected", LOG_TEXT("host", PQhost(s->link.connection)),
+        LOG_TEXT("port", PQport(s->link.connection)),
+        LOG_TEXT("database", PQdb(s->link.connection)), LOG_NUMBER("seq", s->held));
+    return SHIP_ON;
+}
+
+/* One connection from beginning to end. *useful: it shipped something, or had nothing left to. */
+static verdict session(ship_postgres *s, bool *useful)
+{
+    const postgres_answer answer = postgres_link_open(&s->link, s->settings->dsn, s->stop_fd);
+    uint64_t batches = s->state.batches; /* written by this thread alone */
+    verdict v = judge(s, answer);
+
+    if (v == SHIP_ON) {
+        v = settle(s);
+        s->link.stop_grace_ms = DRAIN_MS;
+        if (v == SHIP_ON) {
+            v = follow(s);
+            *useful = s->state.batches > batches || (s->at == s->n && s->state.words[0] == '\0');
+            set_connected(s, false);
+            if (v != SHIP_STOPPED)
+                LOG(LOG_WARN, "postgres_lost", LOG_TEXT("message", s->state.words));
+        } else if (v == SHIP_LOST) {
+            LOG(LOG_WARN, "postgres_lost", LOG_TEXT("message", s->state.words));
+        }
+        postgres_link_close(&s->link);
+    } else if (v == SHIP_LOST) {
+        LOG(LOG_WARN, "postgres_unreachable", LOG_TEXT("message", s->state.words));
+    }
+    return v;
+}
+
+static int fault_wait_ms(ship_fault found)
+{
+    switch (found) {
+    case SHIP_FAULT_DIVERGED:
+    case SHIP_FAULT_GAP:
+        return 10000;
+    case SHIP_FAULT_LOCKED:
+        return 1000;
+    default:
+        return 4000;
+    }
+}
+
+/* True: the daemon stops. Half of the wait is jitter, so that daemons that lost one server do not
+ * come back to it all at once. */
+static bool pause_or_stop(ship_postgres *s, int wait_ms)
+{
+    struct pollfd stop = {.fd = s->stop_fd, .events = POLLIN};
+
+    return poll(&stop, 1, wait_ms / 2 + rand_r(&s->seed) % (wait_ms / 2 + 1)) > 0;
+}
+
+static void *ship_main(void *argument)
+{
+    ship_postgres *s = argument;
+    int wait_ms = BACKOFF_FIRST_MS;
+
+    for (;;) {
+        bool useful = false;
+        const verdict v = session(s, &useful);
+
+        if (v == SHIP_STOPPED) return NULL;
+        if (useful)
+            wait_ms = BACKOFF_FIRST_MS;
+        else
+            wait_ms = wait_ms * 2 < BACKOFF_MOST_MS ? wait_ms * 2 : BACKOFF_MOST_MS;
+        if (pause_or_stop(s, v == SHIP_FAULT ? fault_wait_ms(s->state.fault) : wait_ms))
+            return NULL;
+    }
+}
+
+/* ---- life ------------------------------------------------------------------------- */
+
+static bool start(ship_postgres *s)
+{
+    journal_state state;
+
+    journal_read_state(s->journal, &state);
+    s->first_seq = state.head.seq;
+    s->rows = malloc(BATCH_MOST * sizeof(*s->rows));
+    s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->rows == NULL || s->stop_fd < 0 || s->notify_fd < 0) return false;
+    journal_notify(s->journal, s->notify_fd);
+    if (pthread_create(&s->thread, NULL, ship_main, s) == 0) return true;
+    journal_notify(s->journal, -1);
+    return false;
+}
+
+static void release(ship_postgres *s)
+{
+    if (s->stop_fd >= 0) close(s->stop_fd);
+    if (s->notify_fd >= 0) close(s->notify_fd);
+    pthread_mutex_destroy(&s->lock);
+    ship_rows_free(&s->out);
+    free(s->rows);
+    free(s);
+}
+
+ship_postgres *ship_postgres_new(const settings_postgres *settings, journal *j)
+{
+    ship_postgres *s = calloc(1, sizeof(*s));
+
+    if (s == NULL) return NULL;
+    s->settings = settings;
+    s->journal = j;
+    s->seed = (unsigned)clock_wall_ns();
+    s->stop_fd = s->notify_fd = -1;
+    pthread_mutex_init(&s->lock, NULL);
+    if (start(s)) return s;
+    release(s);
+    return NULL;
+}
+
+void ship_postgres_free(ship_postgres *s)
+{
+    if (s == NULL) return;
+    eventfd_write(s->stop_fd, 1);
+    pthread_join(s->thread, NULL);
+    journal_notify(s->journal, -1);
+    release(s);
+}
+
+/* The age of the first record behind a seq, which the journal still holds. */
+static double age_s(journal *j, uint64_t after)
+{
+    hedge_record record = HEDGE_INIT(hedge_record);
+    char message[JOURNAL_MESSAGE_MAX];
+    journal_row *rows;
+    double age = 0.0;
+    uint64_t next;
+    size_t n;
+
+    if (!journal_rows(j, after, NULL, 1, &rows, &n, &next, message)) return 0.0;
+    if (n == 1 && hedge_record_decode(rows[0].record, rows[0].n, &record) == HEDGE_OK)
+        age = (double)(clock_wall_ns() - record.ts_ns) / NS_PER_S;
+    free(rows);
+    return age > 0.0 ? age : 0.0;
+}
+
+void ship_postgres_read_state(ship_postgres *s, ship_postgres_state *out)
+{
+    journal_state state;
+    uint64_t done;
+
+    pthread_mutex_lock(&s->lock);
+    *out = s->state;
+    /* Before the first connection only this much is sure: what has come since the start. */
+    done = s->known ? s->state.shipped_seq : s->first_seq;
+    pthread_mutex_unlock(&s->lock);
+    journal_read_state(s->journal, &state);
+    out->lag_records = state.head.seq > done ? state.head.seq - done : 0;
+    out->lag_s = out->lag_records > 0 ? age_s(s->journal, done) : 0.0;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ * ship_rows: records of the journal as one transaction for Postgres. */
+#include "ship_rows.h"
+
+#include "hex.h"
+#include "postgres_binary.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DECISION_COLUMNS                                                                           \
+    "id, ts, asset, amount_usd, score, liquidity_depth, hedge_pct, confidence, version, "          \
+    "notional_usd, status, flags, override_score, effective_score, liquidity_weight, "             \
+    "liquidity_quality, quote_score, quote_confidence, previous_score, halted, score_ts_ns, "      \
+    "depth_ts_ns, score_age_ns, depth_age_ns, ts_ns, note, policy, writer, seq, record, hash"
+#define DECISION_COLUMN_COUNT 31
+#define EVENT_COLUMNS "id, ts, kind, asset, note, version, ts_ns, policy, writer, seq, record, hash"
+#define EVENT_COLUMN_COUNT 12
+
+static const char *const copies[SHIP_TABLES] = {
+    "COPY decisions (" DECISION_COLUMNS ") FROM STDIN (FORMAT binary);",
+    "COPY shadow_decisions (" DECISION_COLUMNS ") FROM STDIN (FORMAT binary);",
+    "COPY events (" EVENT_COLUMNS ") FROM STDIN (FORMAT binary);"};
+
+/* ---- one record ------------------------------------------------------------------ */
+
+static const char *event_name(int32_t kind)
+{
+    switch (kind) {
+    case HEDGE_RECORD_START:
+        return "start";
+    case HEDGE_RECORD_STOP:
+        return "stop";
+    case HEDGE_RECORD_POLICY:
+        return "policy";
+    case HEDGE_RECORD_POLICY_REFUSED:
+        return "policy_refused";
+    case HEDGE_RECORD_HALT:
+        return "halt";
+    case HEDGE_RECORD_RESUME:
+        return "resume";
+    case HEDGE_RECORD_SHADOW_POLICY:
+        return "shadow_policy";
+    default:
+        return "unknown";
+    }
+}
+
+static void put_id(text *out, const hedge_record *record)
+{
+    char id[37], digits[33];
+    uint8_t bytes[16] = {0};
+    size_t n = 0;
+
+    hedge_record_id(record->writer, record->seq, id);
+    for (const char *at = id; *at != '\0'; at++)
+        if (*at != '-' && n < 32) digits[n++] = *at;
+    digits[n] = '\0';
+    hex_read(digits, sizeof(bytes), bytes);
+    postgres_binary_bytes(out, bytes, sizeof(bytes));
+}
+
+static void put_flags(text *out, uint32_t flags)
+{
+    const char *names[32];
+    size_t n = 0;
+
+    for (uint32_t bit = 0; bit < 32; bit++)
+        if (flags & UINT32_C(1) << bit && hedge_flag_name(bit) != NULL)
+            names[n++] = hedge_flag_name(bit);
+    postgres_binary_texts(out, names, n);
+}
+
+static void put_float8_if(text *out, bool known, double v)
+{
+    if (known)
+        postgres_binary_float8(out, v);
+    else
+        postgres_binary_null(out);
+}
+
+static void put_int8_if(text *out, bool known, int64_t v)
+{
+    if (known)
+        postgres_binary_int8(out, v);
+    else
+        postgres_binary_null(out);
+}
+
+/* What every table ends with. */
+static void put_chain(text *out, const journal_row *row, const hedge_record *record)
+{
+    postgres_binary_bytes(out, record->policy_hash, sizeof(record->policy_hash));
+    postgres_binary_int8(out, (int64_t)record->writer);
+    postgres_binary_int8(out, (int64_t)record->seq);
+    postgres_binary_bytes(out, row->record, row->n);
+    postgres_binary_bytes(out, row->hash, sizeof(row->hash));
+}
+
+static void put_decision(text *out, const journal_row *row, const hedge_record *record)
+{
+    const hedge_decision *d = &record->decision;
+    const hedge_quote *q = &record->quote;
+    const bool score = (q->flags & HEDGE_QUOTE_SCORE) != 0;
+    const bool depth = (q->flags & HEDGE_QUOTE_DEPTH) != 0;
+
+    postgres_binary_row(out, DECISION_COLUMN_COUNT);
+    put_id(out, record);
+    postgres_binary_time(out, record->ts_ns);
+    postgres_binary_text(out, record->asset);
+    postgres_binary_numeric(out, record->request.amount_usd);
+    postgres_binary_float8(out, d->score);
+    put_float8_if(out, depth, q->depth1pct_usd);
+    postgres_binary_float8(out, d->hedge_pct);
+    postgres_binary_float8(out, d->confidence);
+    postgres_binary_text(out, record->build);
+    postgres_binary_float8(out, d->notional_usd);
+    postgres_binary_text(out, hedge_status_name(d->status));
+    put_flags(out, d->flags);
+    put_float8_if(out, (record->request.flags & HEDGE_REQUEST_OVERRIDE) != 0,
+                  record->request.override_score);
+    postgres_binary_float8(out, d->effective_score);
+    postgres_binary_float8(out, d->liquidity_weight);
+    postgres_binary_float8(out, d->liquidity_quality);
+    put_float8_if(out, score, q->score);
+    put_float8_if(out, score, q->confidence);
+    put_float8_if(out, (q->flags & HEDGE_QUOTE_PREVIOUS) != 0, q->previous_score);
+    postgres_binary_bool(out, (q->flags & HEDGE_QUOTE_HALTED) != 0);
+    put_int8_if(out, score, q->score_ts_ns);
+    put_int8_if(out, depth, q->depth_ts_ns);
+    postgres_binary_int8(out, d->score_age_ns);
+    postgres_binary_int8(out, d->depth_age_ns);
+    postgres_binary_int8(out, record->ts_ns);
+    postgres_binary_text(out, record->note);
+    put_chain(out, row, record);
+}
+
+static void put_event(text *out, const journal_row *row, const hedge_record *record)
+{
+    postgres_binary_row(out, EVENT_COLUMN_COUNT);
+    put_id(out, record);
+    postgres_binary_time(out, record->ts_ns);
+    postgres_binary_text(out, event_name(record->kind));
+    postgres_binary_text(out, record->asset);
+    postgres_binary_text(out, record->note);
+    postgres_binary_text(out, record->build);
+    postgres_binary_int8(out, record->ts_ns);
+    put_chain(out, row, record);
+}
+
+/* ---- all of them ----------------------------------------------------------------- */
+
+void ship_rows_clear(ship_rows *r, uint64_t writer)
+{
+    for (int i = 0; i < SHIP_TABLES; i++) {
+        if (r->streams[i].failed) text_free(&r->streams[i]); /* memory may be there again */
+        r->streams[i].n = 0;
+        r->counts[i] = 0;
+    }
+    r->n = 0;
+    r->writer = writer;
+}
+
+void ship_rows_free(ship_rows *r)
+{
+    for (int i = 0; i < SHIP_TABLES; i++)
+        text_free(&r->streams[i]);
+}
+
+void ship_rows_add(ship_rows *r, const journal_row *row, const hedge_record *record)
+{
+    const int table = record->kind == HEDGE_RECORD_DECISION ? SHIP_DECISIONS
+                      : record->kind == HEDGE_RECORD_SHADOW ? SHIP_SHADOWS
+                                                            : SHIP_EVENTS;
+    text *out = &r->streams[table];
+
+    if (r->counts[table]++ == 0) postgres_binary_begin(out);
+    if (table == SHIP_EVENTS)
+        put_event(out, row, record);
+    else
+        put_decision(out, row, record);
+    if (r->n == 0) r->first_seq = row->seq;
+    if (r->n == 0 || record->ts_ns < r->first_ts_ns) r->first_ts_ns = record->ts_ns;
+    if (r->n == 0 || record->ts_ns > r->last_ts_ns) r->last_ts_ns = record->ts_ns;
+    r->last_seq = row->seq;
+    memcpy(r->last_hash, row->hash, sizeof(r->last_hash));
+    r->n++;
+}
+
+/* The statement that fails unless the database holds the records from first_seq on, each once. The
+ * times, which the server rounds to microseconds, tell it which partitions to look into. */
+static void put_check(text *out, const ship_rows *r, uint64_t first_seq, size_t n)
+{
+    text_printf(out,
+                "SELECT hedge_check(%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRId64 ", %" PRId64
+                ", %zu, decode('",
+                r->writer, first_seq, r->last_seq, r->first_ts_ns, r->last_ts_ns, n);
+    text_hex(out, r->last_hash, sizeof(r->last_hash));
+    text_puts(out, "', 'hex'))");
+}
+
+postgres_answer ship_rows_send(ship_rows *r, postgres_link *link, bool follows)
+{
+    text streams[SHIP_TABLES], sql = {0};
+    postgres_answer answer;
+    uint64_t taken;
+    size_t n = 0;
+
+    for (int i = 0; i < SHIP_TABLES; i++) {
+        if (r->counts[i] == 0) continue;
+        postgres_binary_end(&r->streams[i]);
+        text_puts(&sql, copies[i]);
+        streams[n++] = r->streams[i];
+    }
+    if (follows) put_check(&sql, r, r->first_seq, r->n);
+    if (sql.failed) {
+        snprintf(link->fault, sizeof(link->fault), "out of memory");
+        return POSTGRES_BROKEN;
+    }
+    answer = postgres_link_copy(link, sql.bytes, streams, n, &taken);
+    text_free(&sql);
+    if (answer != POSTGRES_OK || taken == r->n) return answer;
+    link->sqlstate[0] = '\0';
+    snprintf(link->fault, sizeof(link->fault), "%zu records were sent and %" PRIu64 " taken", r->n,
+             taken);
+    return POSTGRES_REFUSED;
+}
+
+postgres_answer ship_rows_is_there(const ship_rows *r, postgres_link *link)
+{
+    text sql = {0};
+    postgres_answer answer = POSTGRES_BROKEN;
+
+    assert(r->n == 1);
+    put_check(&sql, r, r->last_seq, 1);
+    if (!sql.failed) answer = postgres_link_query(link, sql.bytes, NULL);
+    text_free(&sql);
+    return answer;
+}

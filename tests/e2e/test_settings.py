@@ -20,12 +20,15 @@ BAD = {
     "HEDGE_MAX_HEDGE_PCT": ("1.01", "-0.1", "nan", "inf", "x", "0,5", "50%", "0.5x", " 0.5"),
     "HEDGE_STALE_SCORE_S": ("0", "-1", "nan", "inf", "3s", "x", "86401"),
     "HEDGE_LOG_DECISIONS": ("2", "yes please", "-1"),
+    "HEDGE_DB_DSN": ("hedge", "postgresql://u:p@x@127.0.0.1/hedge", "host=127.0.0.1 nonsense=1",
+                     "postgresql://127.0.0.1:5432/hedge?nonsense=1", "password=two words"),
+    "HEDGE_JOURNAL_KEEP_S": ("-1", "x", "1.5", "3153600001", "7d"),
     "HEDGE_SPLINE_KNOTS": ("/nowhere/knots.yaml",),
     "HEDGE_POLICY": ("/nowhere/policy.yaml",),
 }
 UNSUPPORTED = {
     "HEDGE_CLICKHOUSE_URL": "http://127.0.0.1:8123",
-    "HEDGE_DB_DSN": "postgresql://127.0.0.1/hedge",
+    "HEDGE_DB_URL": "postgresql://127.0.0.1/hedge",
     "HEDGE_JWT_KEY": "k", "HEDGE_JWT_ISSUER": "me",
     "HEDGE_TLS_CERT": "/tmp/cert.pem", "HEDGE_TLS_KEY": "/tmp/key.pem",
 }

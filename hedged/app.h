@@ -3,6 +3,7 @@
 #ifndef HEDGED_APP_H
 #define HEDGED_APP_H
 
+#include "feed_clickhouse.h"
 #include "feed_redis.h"
 #include "http.h"
 #include "idempotency.h"
@@ -19,9 +20,10 @@ typedef struct app {
     live *live;
     journal *journal;
     policy_watch *watch;
-    shadow *shadow;      /* NULL: none */
-    feed_redis *redis;   /* NULL: off */
-    ship_postgres *ship; /* NULL: off */
+    shadow *shadow;              /* NULL: none */
+    feed_redis *redis;           /* NULL: off */
+    feed_clickhouse *clickhouse; /* NULL: off */
+    ship_postgres *ship;         /* NULL: off */
     idempotency idempotency;
     metrics metrics;
     int64_t started_ns; /* steady clock */

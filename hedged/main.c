@@ -246,6 +246,10 @@ static int start_feeds(app *a)
         a->ship = ship_postgres_new(&a->settings->postgres, a->journal);
         if (a->ship == NULL) return refuse("no thread for shipping to Postgres", EXIT_LATER);
     }
+    if (a->settings->clickhouse.on) {
+        a->clickhouse = feed_clickhouse_new(&a->settings->clickhouse, a->live);
+        if (a->clickhouse == NULL) return refuse("no thread for the ClickHouse feed", EXIT_LATER);
+    }
     return 0;
 }
 
@@ -272,6 +276,7 @@ static void log_listening(const app *a, uint16_t port)
         LOG_TEXT("durability", a->settings->async ? "async" : "commit"),
         LOG_TEXT("redis", a->settings->redis.on ? a->settings->redis.host : "off"),
         LOG_TEXT("postgres", a->ship != NULL ? "on" : "off"),
+        LOG_TEXT("clickhouse", a->settings->clickhouse.on ? a->settings->clickhouse.origin : "off"),
         LOG_NUMBER("start_ms", (double)(clock_steady_ns() - a->started_ns) / NS_PER_MS));
     if (!a->settings->certify)
         LOG(LOG_WARN, "not_certified", LOG_TEXT("setting", "HEDGE_CERTIFY=0"));
@@ -314,6 +319,7 @@ static http_server *take_port(app *a, uint16_t *port)
 /* In reverse: no request is under way any more. */
 static bool stop_parts(app *a)
 {
+    feed_clickhouse_free(a->clickhouse);
     feed_redis_free(a->redis);
     shadow_free(a->shadow);
     policy_watch_free(a->watch);

@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-extern const char postgres_sql[]; /* configs/postgres.sql, by CMake */
+extern const char postgres_schema[]; /* configs/postgres.sql, by CMake */
 
 /* Their tables and partitions; -1: it cannot be asked. */
 static int count_tables(postgres_link *link)
@@ -40,7 +40,7 @@ static postgres_init_result refuse(const postgres_link *link, postgres_answer an
 static postgres_init_result apply(postgres_link *link, char words[POSTGRES_INIT_WORDS_MAX])
 {
     const int before = count_tables(link);
-    const postgres_answer answer = postgres_link_query(link, postgres_sql, NULL);
+    const postgres_answer answer = postgres_link_query(link, postgres_schema, NULL);
     int made;
 
     if (answer != POSTGRES_OK) return refuse(link, answer, "the tables cannot be made", words);

@@ -9,7 +9,7 @@
 
 #include <libpq-fe.h>
 
-#define POSTGRES_FAULT_MAX 340 /* a journal's message fits too */
+#define POSTGRES_FAULT_MAX 340           /* a journal's message fits too */
 #define POSTGRES_LINK_STATEMENT_MS 10000 /* the server ends a statement that takes longer */
 
 typedef struct postgres_link {

@@ -175,11 +175,25 @@ static bool read_journal(settings *s, char message[SETTING_MESSAGE_MAX])
  * is only warned of, for the sake of typing errors. */
 static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
 {
-    static const char *const known[] = {
-        "HEDGE_ENV",           "HEDGE_API_HOST",      "HEDGE_API_PORT",      "HEDGE_POLICY",
-        "HEDGE_SPLINE_KNOTS",  "HEDGE_MAX_HEDGE_PCT", "HEDGE_STALE_SCORE_S", "HEDGE_JOURNAL",
-        "HEDGE_DURABILITY",    "HEDGE_LOG_DECISIONS", "HEDGE_CERTIFY",       "HEDGE_REDIS_URL",
-        "HEDGE_SHADOW_POLICY", "HEDGE_DB_DSN",        "HEDGE_JOURNAL_KEEP_S"};
+    static const char *const known[] = {"HEDGE_ENV",
+                                        "HEDGE_API_HOST",
+                                        "HEDGE_API_PORT",
+                                        "HEDGE_POLICY",
+                                        "HEDGE_SHADOW_POLICY",
+                                        "HEDGE_SPLINE_KNOTS",
+                                        "HEDGE_MAX_HEDGE_PCT",
+                                        "HEDGE_STALE_SCORE_S",
+                                        "HEDGE_JOURNAL",
+                                        "HEDGE_JOURNAL_KEEP_S",
+                                        "HEDGE_DURABILITY",
+                                        "HEDGE_LOG_DECISIONS",
+                                        "HEDGE_CERTIFY",
+                                        "HEDGE_REDIS_URL",
+                                        "HEDGE_CLICKHOUSE_URL",
+                                        "HEDGE_CLICKHOUSE_QUERY_FILE",
+                                        "HEDGE_CLICKHOUSE_INTERVAL_MS",
+                                        "HEDGE_CLICKHOUSE_TIMEOUT_MS",
+                                        "HEDGE_DB_DSN"};
     static const char *const later[] = {"HEDGE_CLICKHOUSE_", "HEDGE_DB_", "HEDGE_JWT_",
                                         "HEDGE_TLS_"};
 
@@ -208,7 +222,8 @@ bool settings_read(settings *s, char message[SETTING_MESSAGE_MAX])
     *s = (settings){0};
     return refuse_unsupported(message) && read_address(s, message) && read_policy(s, message) &&
            read_journal(s, message) && read_redis(&s->redis, message) &&
-           settings_postgres_read(&s->postgres, message);
+           settings_read_clickhouse(&s->clickhouse, message) &&
+           settings_read_postgres(&s->postgres, message);
 }
 
 const char *settings_help(void)
@@ -229,6 +244,11 @@ const char *settings_help(void)
            "live,\n"
            "                       once for a build and a journal; 0: not, for trials\n"
            "  HEDGE_REDIS_URL      redis://[[user]:password@]host[:port][/database]; empty: off\n"
+           "  HEDGE_CLICKHOUSE_URL http[s]://[user:password@]host[:port][/?database=NAME]; empty: "
+           "off\n"
+           "  HEDGE_CLICKHOUSE_QUERY_FILE   in place of the depth query that is built in\n"
+           "  HEDGE_CLICKHOUSE_INTERVAL_MS  1000        the pause between two polls\n"
+           "  HEDGE_CLICKHOUSE_TIMEOUT_MS   2000        the longest that a poll may take\n"
            "  HEDGE_DB_DSN         postgresql://user:password@host:port/database, or libpq's\n"
            "                       keyword=value form; empty: the journal is not shipped\n"
            "  HEDGE_JOURNAL_KEEP_S 604800      seconds that shipped records stay in the journal\n";

@@ -4,6 +4,7 @@
 #define HEDGED_SETTINGS_H
 
 #include "setting.h"
+#include "settings_clickhouse.h"
 #include "settings_postgres.h"
 
 #include <hedge/hedge.h>
@@ -33,6 +34,7 @@ typedef struct settings {
     uint16_t port;
     settings_redis redis;
     settings_postgres postgres;
+    settings_clickhouse clickhouse;
 } settings;
 
 /* Reads every HEDGE_ variable. False: message names the one at fault and what

@@ -40,7 +40,7 @@ static bool read_dsn(settings_postgres *s, char message[SETTING_MESSAGE_MAX])
     return true;
 }
 
-bool settings_postgres_read(settings_postgres *s, char message[SETTING_MESSAGE_MAX])
+bool settings_read_postgres(settings_postgres *s, char message[SETTING_MESSAGE_MAX])
 {
     long keep_s = KEEP_DEFAULT_S;
 

@@ -13,6 +13,6 @@ typedef struct settings_postgres {
 } settings_postgres;
 
 /* Reads HEDGE_DB_DSN and HEDGE_JOURNAL_KEEP_S. False: message, without the DSN. */
-bool settings_postgres_read(settings_postgres *s, char message[SETTING_MESSAGE_MAX]);
+bool settings_read_postgres(settings_postgres *s, char message[SETTING_MESSAGE_MAX]);
 
 #endif

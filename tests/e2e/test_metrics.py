@@ -21,6 +21,10 @@ REDIS = {  # where Redis is on
     "hedge_redis_connected": "gauge", "hedge_redis_messages_total": "counter",
     "hedge_redis_connects_total": "counter",
 }
+CLICKHOUSE = {  # where ClickHouse is on
+    "hedge_clickhouse_up": "gauge", "hedge_clickhouse_polls_total": "counter",
+    "hedge_clickhouse_books_total": "counter", "hedge_clickhouse_query_seconds": "gauge",
+}
 
 
 def families(text):
@@ -175,7 +179,7 @@ class Metrics(daemon.Case):
         self.assertEqual(found[("hedge_journal_lost_total", ())], 0.0)
         self.assertEqual(found[("hedge_policy_ok", ())], 1.0)
 
-    def test_the_feed_is_counted_where_it_is_on(self):
+    def test_redis_is_counted_where_it_is_on(self):
         url = f"redis://127.0.0.1:{daemon.free_port()}"  # nobody there
         with Daemon(oracle.policy(), redis_url=url) as d, d.client() as c:
             text = c.get("/metrics").body.decode()
@@ -185,6 +189,20 @@ class Metrics(daemon.Case):
             self.assertEqual(c.metric("hedge_redis_connected"), 0.0)
             for result in ("applied", "older", "malformed", "unknown_asset"):
                 self.assertIn(f'hedge_redis_messages_total{{result="{result}"}} 0', text)
+
+    def test_clickhouse_is_counted_where_it_is_on(self):
+        url = f"http://127.0.0.1:{daemon.free_port()}"  # nobody there
+        with Daemon(oracle.policy(), clickhouse_url=url) as d, d.client() as c:
+            text = c.get("/metrics").body.decode()
+            found = families(text)
+            for name, kind in CLICKHOUSE.items():
+                self.assertEqual(found[name]["type"], kind, name)
+            self.assertEqual(c.metric("hedge_clickhouse_up"), 0.0)
+            for result in ("applied", "older", "malformed", "unknown_asset", "crossed", "one_sided",
+                           "future"):
+                self.assertIn(f'hedge_clickhouse_books_total{{result="{result}"}} 0', text)
+            for result in ("ok", "failed"):
+                self.assertIn(f'hedge_clickhouse_polls_total{{result="{result}"}} ', text)
 
     def test_labels_do_not_grow_with_what_clients_send(self):
         before = len(self.text().splitlines())

@@ -17,6 +17,18 @@ BAD = {
                         "redis://127.0.0.1:99999", "redis://127.0.0.1:6379/abc",
                         "redis://127.0.0.1:6379/-1", "rediss://127.0.0.1:6379",
                         "redis://u:p%zz@127.0.0.1:6379", "redis://127.0.0.1:6379/0?x=1"),
+    "HEDGE_CLICKHOUSE_URL": ("127.0.0.1:8123", "tcp://127.0.0.1:9000", "http://", "http:///",
+                             "HTTP://h", "http://h:x", "http://h:0", "http://h:65536",
+                             "http://h:", "http://h h",
+                             "http://h/path", "http://h/?user=u", "http://h/?database=",
+                             "http://h/?database=a&password=b", "http://h/?database=a%zz",
+                             "http://h/?database=a b", "http://h/#f", "http://[::1", "http://[x]:1",
+                             "http://[::1]x:1", "http://u:p%0d%0aX-Y: z@h", "http://u%00:p@h",
+                             "http://u:p%zz@h", "http://" + "u" * 200 + ":p@h",
+                             "http://" + "h" * 300, "file:///etc/passwd"),
+    "HEDGE_CLICKHOUSE_QUERY_FILE": ("/nowhere/depth.sql", "/", "/dev/null", "/dev/zero"),
+    "HEDGE_CLICKHOUSE_INTERVAL_MS": ("x", "49", "60001", "-1", "1e3", "1000.5", "1000 "),
+    "HEDGE_CLICKHOUSE_TIMEOUT_MS": ("x", "49", "60001", "0", "2s"),
     "HEDGE_MAX_HEDGE_PCT": ("1.01", "-0.1", "nan", "inf", "x", "0,5", "50%", "0.5x", " 0.5"),
     "HEDGE_STALE_SCORE_S": ("0", "-1", "nan", "inf", "3s", "x", "86401"),
     "HEDGE_LOG_DECISIONS": ("2", "yes please", "-1"),
@@ -27,8 +39,7 @@ BAD = {
     "HEDGE_POLICY": ("/nowhere/policy.yaml",),
 }
 UNSUPPORTED = {
-    "HEDGE_CLICKHOUSE_URL": "http://127.0.0.1:8123",
-    "HEDGE_DB_URL": "postgresql://127.0.0.1/hedge",
+    "HEDGE_DB_URL": "postgresql://127.0.0.1/hedge", "HEDGE_CLICKHOUSE_HOST": "127.0.0.1",
     "HEDGE_JWT_KEY": "k", "HEDGE_JWT_ISSUER": "me",
     "HEDGE_TLS_CERT": "/tmp/cert.pem", "HEDGE_TLS_KEY": "/tmp/key.pem",
 }
@@ -63,6 +74,27 @@ class Settings(daemon.Case):
             self.assertEqual(code, BAD_CONFIG, f"{name}: {err}")
             self.assertIn(name, err)
             self.assertIn("not supported", err.lower(), name)
+
+    def test_a_clickhouse_url_is_understood_and_never_repeated(self):
+        for url in ("http://127.0.0.1", "https://ch.example.com", "http://ch_1.x-y:8123/",
+                    "http://u:p%40%2F@[::1]:8123/?database=md", "http://u@h?database=a%20b",
+                    "https://:pw@h:8443"):
+            code, out, err = self.run_with("--check", HEDGE_CLICKHOUSE_URL=url)
+            self.assertEqual(code, 0, f"{url}: {err}")
+        for url in ("http://u:s3cret@h:x", "http://u:s3cret@h/s3cret", "s3cret",
+                    "http://u:s3cret%@h"):
+            code, out, err = self.run_with("--check", HEDGE_CLICKHOUSE_URL=url)
+            self.assertEqual((code, "s3cret" in out + err), (BAD_CONFIG, False), err)
+
+    def test_a_query_file_has_its_bounds(self):
+        path = os.path.join(self.folder, "query.sql")
+        for text, good in (("SELECT 1", True), ("x" * 16383, True), ("x" * 16384, False),
+                           ("", False), (" ;\n", False), ("SELECT\0 1", False)):
+            daemon.write_file(path, text)
+            code, _, err = self.run_with("--check", HEDGE_CLICKHOUSE_QUERY_FILE=path,
+                                         HEDGE_CLICKHOUSE_URL="http://h")
+            self.assertEqual(code, 0 if good else BAD_CONFIG, f"{text[:20]!r}: {err}")
+            self.assertEqual("HEDGE_CLICKHOUSE_QUERY_FILE" in err, not good, err)
 
     def test_an_empty_setting_is_off(self):
         empty = dict.fromkeys(("HEDGE_REDIS_URL", "HEDGE_CLICKHOUSE_URL", "HEDGE_DB_DSN", "HEDGE_ENV",
@@ -108,7 +140,9 @@ class Settings(daemon.Case):
         code, out, err = self.run_with("--help")
         self.assertEqual((code, err), (0, ""))
         for name in ("HEDGE_ENV", "HEDGE_POLICY", "HEDGE_JOURNAL", "HEDGE_DURABILITY",
-                     "HEDGE_REDIS_URL", "HEDGE_API_HOST", "HEDGE_API_PORT", "HEDGE_SPLINE_KNOTS",
+                     "HEDGE_REDIS_URL", "HEDGE_CLICKHOUSE_URL", "HEDGE_CLICKHOUSE_QUERY_FILE",
+                     "HEDGE_CLICKHOUSE_INTERVAL_MS", "HEDGE_CLICKHOUSE_TIMEOUT_MS",
+                     "HEDGE_API_HOST", "HEDGE_API_PORT", "HEDGE_SPLINE_KNOTS",
                      "HEDGE_MAX_HEDGE_PCT", "HEDGE_STALE_SCORE_S", "HEDGE_LOG_DECISIONS",
                      "--check", "--version"):
             self.assertIn(name, out)

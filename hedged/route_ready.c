@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ * route_ready: GET /healthz and GET /readyz. */
+#include "app.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void route_healthz(void *context, const http_request *request, http_reply *reply)
+{
+    (void)context, (void)request;
+    text_puts(&reply->body, "{\"status\":\"alive\"}");
+}
+
+/* ---- readiness ------------------------------------------------------------------ */
+
+/* What a request for asset i would get this instant: HEDGE_OK, or the trip. */
+static int32_t probe(app *a, const live_policy *policy, int32_t asset)
+{
+    hedge_request request = HEDGE_INIT(hedge_request);
+    hedge_decision decision = HEDGE_INIT(hedge_decision);
+    const hedge_quote quote = live_quote(a->live, policy, asset);
+
+    request.asset = asset;
+    return hedge_size(policy->policy, &request, &quote, clock_wall_ns(), &decision);
+}
+
+static void put_reason(text *out, const char *code, const char *asset, const char *detail)
+{
+    if (out->n > 1) text_puts(out, ",");
+    text_puts(out, "{");
+    text_member_string(out, "code", code);
+    if (asset != NULL) text_member_string(out, "asset", asset);
+    text_member_string(out, "detail", detail);
+    text_puts(out, "}");
+}
+
+/* Writes the assets' reasons; returns how many assets can be decided. */
+static size_t put_assets(app *a, text *out)
+{
+    live_policy *policy = live_acquire(a->live);
+    size_t able = 0;
+
+    for (size_t i = 0; i < hedge_policy_asset_count(policy->policy); i++) {
+        const int32_t code = probe(a, policy, (int32_t)i);
+
+        if (code == HEDGE_OK)
+            able++;
+        else
+            put_reason(out, hedge_status_name(code),
+                       hedge_policy_asset_name(policy->policy, (int32_t)i),
+                       hedge_status_text(code));
+    }
+    live_release(policy);
+    return able;
+}
+
+static void put_refusal(text *out, const char *code, const policy_watch_state *state,
+                        const char *effect)
+{
+    char detail[640];
+
+    if (state->ok) return;
+    snprintf(detail, sizeof(detail), "%s:%d: %s%s%s; %s", state->error.file, state->error.line,
+             state->error.field, state->error.field[0] != '\0' ? ": " : "", state->error.message,
+             effect);
+    put_reason(out, code, NULL, detail);
+}
+
+static void put_policies(app *a, text *out)
+{
+    policy_watch_state state;
+
+    policy_watch_read_state(a->watch, &state);
+    put_refusal(out, "policy_refused", &state, "the old policy stays live");
+    if (a->shadow == NULL) return;
+    shadow_read_state(a->shadow, &state);
+    put_refusal(out, "shadow_policy_refused", &state, "the old shadow stays");
+}
+
+static void put_redis(app *a, text *out)
+{
+    feed_redis_state state;
+
+    if (a->redis == NULL) return;
+    feed_redis_read_state(a->redis, &state);
+    if (!state.connected)
+        put_reason(out, "redis_disconnected", NULL, "no connection to HEDGE_REDIS_URL");
+}
+
+/* Decisions go on without Postgres: these never make the daemon unready. */
+static void put_ship(app *a, const journal_state *kept, text *out)
+{
+    ship_postgres_state state;
+    char code[48], detail[POSTGRES_FAULT_MAX + 200];
+
+    if (a->ship == NULL) return;
+    ship_postgres_read_state(a->ship, &state);
+    if (state.fault != SHIP_FAULT_NONE) {
+        snprintf(code, sizeof(code), "postgres_%s", ship_fault_name(state.fault));
+        snprintf(detail, sizeof(detail), "%s; %s", state.words, ship_fault_advice(state.fault));
+        put_reason(out, code, NULL, detail);
+    } else if (!state.connected) {
+        put_reason(out, "postgres_unreachable", NULL,
+                   state.words[0] != '\0' ? state.words : "no connection to HEDGE_DB_DSN yet");
+    }
+    if (kept->parked == 0) return;
+    snprintf(detail, sizeof(detail), "%" PRIu64 " records that the database refuses", kept->parked);
+    put_reason(out, "records_parked", NULL, detail);
+}
+
+/* A number, or a word where there is none. */
+static void write_price(char out[32], bool has, double price)
+{
+    snprintf(out, 32, has ? "%.15g" : "none", price);
+}
+
+/* Books that are there and have no depth, whatever is still held of them. */
+static void put_books(app *a, text *out)
+{
+    live_policy *policy = live_acquire(a->live);
+
+    for (int32_t i = 0; (size_t)i < hedge_policy_asset_count(policy->policy); i++) {
+        const char *name = hedge_policy_asset_name(policy->policy, i);
+        feed_clickhouse_book book;
+        char bid[32], ask[32], detail[160];
+
+        if (!feed_clickhouse_read_book(a->clickhouse, policy, i, &book)) continue;
+        write_price(bid, book.has_bid, book.best_bid);
+        write_price(ask, book.has_ask, book.best_ask);
+        snprintf(detail, sizeof(detail), "best bid %s, best ask %s; its depth is not taken", bid,
+                 ask);
+        if (book.result == FEED_CLICKHOUSE_CROSSED) put_reason(out, "crossed_book", name, detail);
+        if (book.result == FEED_CLICKHOUSE_ONE_SIDED)
+            put_reason(out, "one_sided_book", name, detail);
+        if (book.result == FEED_CLICKHOUSE_FUTURE)
+            put_reason(out, "future_book", name,
+                       "its time is in the future by more than max_clock_skew_ms");
+    }
+    live_release(policy);
+}
+
+static void put_clickhouse(app *a, text *out)
+{
+    feed_clickhouse_state state;
+
+    if (a->clickhouse == NULL) return;
+    feed_clickhouse_read_state(a->clickhouse, &state);
+    if (!state.connected) put_reason(out, "clickhouse_unreachable", NULL, state.fault);
+    put_books(a, out);
+}
+
+void route_readyz(void *context, const http_request *request, http_reply *reply)
+{
+    app *a = context;
+    journal_state state;
+    text reasons = {0};
+    size_t able;
+
+    (void)request;
+    journal_read_state(a->journal, &state);
+    text_puts(&reasons, "[");
+    if (state.failing) put_reason(&reasons, "journal_failed", NULL, state.fault);
+    put_policies(a, &reasons);
+    put_redis(a, &reasons);
+    put_clickhouse(a, &reasons);
+    put_ship(a, &state, &reasons);
+    able = put_assets(a, &reasons);
+    const bool ready = able > 0 && !state.failing && !reasons.failed;
+    const bool degraded = reasons.n > 1;
+
+    reply->status = ready ? 200 : 503;
+    if (!ready) reply->retry_after_s = 1;
+    text_puts(&reply->body, "{");
+    text_member_string(&reply->body, "status",
+                       !ready     ? "unready"
+                       : degraded ? "degraded"
+                                  : "ready");
+    text_name(&reply->body, "reasons");
+    if (!reasons.failed) text_put(&reply->body, reasons.bytes, reasons.n);
+    text_puts(&reply->body, "]");
+    journal_head_write(&reply->body, "journal", &state.head);
+    text_puts(&reply->body, "}");
+    text_free(&reasons);
+}

@@ -9,7 +9,6 @@ import glob
 import os
 import pwd
 import re
-import shutil
 import signal
 import subprocess
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Any single bit changed in a journal file is found by `hedge verify`, or changes nothing that is kept.
+"""Any bit changed in a journal file is found by `hedge verify`, or changes nothing that is kept.
 
 HEDGE_FLIPS sets how many bits are tried (10,000), HEDGE_FLIP_SEED repeats a run.
 """
@@ -21,7 +21,7 @@ COLUMNS = {"journal": "key, value", "policies": "hash, ts_ns, text",
 
 
 def contents(path):
-    """All that the journal keeps, each value with its type, read past every index; None: unreadable."""
+    """All that is kept, each value with its type, read past every index; None: unreadable."""
     base = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
     try:
         base.text_factory = bytes

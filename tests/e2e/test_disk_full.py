@@ -2,7 +2,8 @@
 """A file system that is full, and a disk whose writes and flushes fail, under load.
 
 test_journal_faults.py holds single files to a size. Here a whole tmpfs fills up
-(mounting one takes root), and calls fail with the errors of a dying disk. HEDGE_FAULT_SEED repeats a run.
+(mounting one takes root), and calls fail with the errors of a
+dying disk. HEDGE_FAULT_SEED repeats a run.
 """
 import atexit
 import http.client

@@ -47,8 +47,8 @@ static journal_fault fail(journal_fault fault, char *message, const char *format
 static journal_fault in_use(char *message)
 {
     return fail(JOURNAL_IN_USE, message,
-                "in use by a running daemon: stop it first, or read the records through GET "
-                "/decisions (copying the file and its -wal one by one gives a damaged copy)");
+                "in use by a running daemon: stop it first, or read it with --url (GET "
+                "/decisions; copying the file and its -wal one by one gives a damaged copy)");
 }
 
 /* Says what went wrong inside SQLite. */
@@ -133,7 +133,7 @@ static journal_fault open_with_wal(const char *path, journal_file *file, char *m
     if (sqlite3_db_readonly(file->db, "main") == 1)
         return fail(JOURNAL_UNREADABLE, message,
                     "its newest records are in the -wal file, which SQLite reads only where it "
-                    "may write: copy both files to a folder of your own and verify the copy");
+                    "may write: copy both files to a folder of your own and read the copy");
     if (sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) != SQLITE_OK ||
         sqlite3_exec(file->db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = 1", NULL, NULL,
                      NULL) != SQLITE_OK)
@@ -177,6 +177,19 @@ static journal_fault check_tables(sqlite3 *db, char *message)
     return JOURNAL_FINE;
 }
 
+/* A journal of format 1 has no such table, and nothing parked. */
+static uint64_t count_parked(sqlite3 *db)
+{
+    sqlite3_stmt *query = NULL;
+    uint64_t count = 0;
+
+    if (sqlite3_prepare_v2(db, "SELECT count(*) FROM parked", -1, &query, NULL) == SQLITE_OK &&
+        sqlite3_step(query) == SQLITE_ROW)
+        count = (uint64_t)sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+    return count;
+}
+
 static journal_fault check_format(journal_file *file, char *message)
 {
     char value[64];
@@ -193,6 +206,8 @@ static journal_fault check_format(journal_file *file, char *message)
     file->writer = 0;
     for (size_t i = 0; i < sizeof writer; i++)
         file->writer = file->writer << 8 | writer[i];
+    if (!read_value(file->db, "base", file->base, sizeof file->base)) file->base[0] = '\0';
+    file->parked = count_parked(file->db);
     return JOURNAL_FINE;
 }
 

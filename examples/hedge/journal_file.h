@@ -19,6 +19,8 @@ typedef struct journal_file {
     sqlite3 *db;
     int lock; /* a descriptor that holds the lock, -1: SQLite holds it */
     uint64_t writer;
+    char base[96];   /* SEQ:HASH of the newest record that has left the file, "": none has */
+    uint64_t parked; /* rows of the table `parked` */
 } journal_file;
 
 enum { JOURNAL_MESSAGE_MAX = 512 };

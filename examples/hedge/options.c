@@ -73,20 +73,21 @@ const char *nearest_name(const char *word, const char *const *names, size_t n)
     return best;
 }
 
-static int unknown_option(const command *self, const option *options, size_t n, const char *given,
-                          size_t length)
+static int unknown_option(const command *self, const option *options, size_t n,
+                          const option_list *list, const char *given, size_t length)
 {
-    const char *names[OPTIONS_MAX + 1];
+    const char *names[OPTIONS_MAX + 2];
     char word[WORD_MAX + 1];
     const char *near = NULL;
 
     for (size_t i = 0; i < n; i++)
         names[i] = options[i].name;
     names[n] = "help";
+    if (list != NULL) names[n + 1] = list->name;
     if (length <= WORD_MAX) {
         memcpy(word, given, length);
         word[length] = '\0';
-        near = nearest_name(word + strspn(word, "-"), names, n + 1);
+        near = nearest_name(word + strspn(word, "-"), names, n + (list != NULL ? 2 : 1));
     }
     if (near != NULL)
         return usage_error(self, "unknown option '%.*s'; did you mean '--%s'?", (int)length, given,
@@ -102,19 +103,45 @@ static bool is_option(const char *argument)
     return argument[0] == '-' && argument[1] != '\0' && !number_read(argument, &number);
 }
 
+static bool is_named(const char *name, const char *given, size_t length)
+{
+    return length >= 2 && strncmp(given, "--", 2) == 0 && strlen(name) == length - 2 &&
+           strncmp(given + 2, name, length - 2) == 0;
+}
+
+/* The argument of the option at argv[*at], stepped over; NULL: said that it has none. */
+static const char *take_value(const command *self, const char *name, const char *equals,
+                              char **argv, int argc, int *at)
+{
+    if (equals != NULL) return equals + 1;
+    if (*at + 1 < argc && !is_option(argv[*at + 1])) return argv[++*at];
+    usage_error(self, "--%s needs a value", name);
+    return NULL;
+}
+
+static int take_listed(const command *self, option_list *list, const char *equals, char **argv,
+                       int argc, int *at)
+{
+    if (list->count == OPTION_LIST_MAX)
+        return usage_error(self, "--%s is given more than %d times", list->name, OPTION_LIST_MAX);
+    list->values[list->count] = take_value(self, list->name, equals, argv, argc, at);
+    return list->values[list->count++] != NULL ? RESULT_OK : RESULT_USAGE;
+}
+
 /* Reads the option at argv[*at] and steps over its argument. */
-static int take_option(const command *self, const option *options, size_t n, char **argv, int argc,
-                       int *at, bool *seen)
+static int take_option(const command *self, const option *options, size_t n, option_list *list,
+                       char **argv, int argc, int *at, bool *seen)
 {
     const char *given = argv[*at];
     const char *equals = strchr(given, '=');
     const size_t length = equals != NULL ? (size_t)(equals - given) : strlen(given);
     size_t i = 0;
 
-    while (i < n && !(strncmp(given, "--", 2) == 0 && strlen(options[i].name) == length - 2 &&
-                      strncmp(given + 2, options[i].name, length - 2) == 0))
+    if (list != NULL && is_named(list->name, given, length))
+        return take_listed(self, list, equals, argv, argc, at);
+    while (i < n && !is_named(options[i].name, given, length))
         i++;
-    if (i == n) return unknown_option(self, options, n, given, length);
+    if (i == n) return unknown_option(self, options, n, list, given, length);
     if (seen[i]) return usage_error(self, "--%s is given twice", options[i].name);
     seen[i] = true;
 
@@ -123,18 +150,18 @@ static int take_option(const command *self, const option *options, size_t n, cha
         *options[i].flag = true;
         return RESULT_OK;
     }
-    if (equals != NULL) {
-        *options[i].value = equals + 1;
-        return RESULT_OK;
-    }
-    if (*at + 1 >= argc || is_option(argv[*at + 1]))
-        return usage_error(self, "--%s needs a value", options[i].name);
-    *options[i].value = argv[++*at];
-    return RESULT_OK;
+    *options[i].value = take_value(self, options[i].name, equals, argv, argc, at);
+    return *options[i].value != NULL ? RESULT_OK : RESULT_USAGE;
 }
 
 bool options_read(const command *self, const option *options, size_t n, int *argc, char **argv,
                   int *result)
+{
+    return options_read_list(self, options, n, NULL, argc, argv, result);
+}
+
+bool options_read_list(const command *self, const option *options, size_t n, option_list *list,
+                       int *argc, char **argv, int *result)
 {
     bool seen[OPTIONS_MAX] = {false};
     bool ended = false;
@@ -150,7 +177,7 @@ bool options_read(const command *self, const option *options, size_t n, int *arg
             *result = RESULT_OK;
             return false;
         } else {
-            *result = take_option(self, options, n, argv, *argc, &at, seen);
+            *result = take_option(self, options, n, list, argv, *argc, &at, seen);
             if (*result != RESULT_OK) return false;
         }
     }

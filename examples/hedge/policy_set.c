@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * policy_set.c: the policies a journal keeps, each proven to be the text its hash names. */
+ * policy_set.c: the policies of a source, each proven to be the text its hash names. */
 #include "policy_set.h"
 
 #include <stdio.h>
@@ -23,7 +23,8 @@ static bool text_hash(const char *text, size_t n, uint8_t hash[HEDGE_HASH_SIZE])
 
 /* The text reads back as a policy. *same: this build would write it the same;
  * another version may word it otherwise, which is no harm to the journal. */
-static bool is_policy(const char *text, size_t n, bool *same, char *message, size_t capacity)
+static hedge_policy *read_policy(const char *text, size_t n, bool *same, char *message,
+                                 size_t capacity)
 {
     hedge_error error = HEDGE_INIT(hedge_error);
     hedge_policy *policy = NULL;
@@ -33,88 +34,134 @@ static bool is_policy(const char *text, size_t n, bool *same, char *message, siz
     if (hedge_policy_parse(text, n, &error, &policy) != HEDGE_OK) {
         snprintf(message, capacity, "its text is not a policy: line %d: %.90s: %.200s", error.line,
                  error.field, error.message);
-        return false;
+        return NULL;
     }
     canonical = hedge_policy_text(policy, &length);
     *same = length == n && memcmp(canonical, text, n) == 0;
-    hedge_policy_free(policy);
-    return true;
+    return policy;
 }
 
-static bool check_row(policy_set *set, sqlite3_stmt *row, char *message, size_t capacity)
+/* Where a hash is, or belongs. */
+static size_t place_of(const policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE], bool *there)
 {
-    uint8_t *hash = set->hashes[set->count];
-    const char *text = (const char *)sqlite3_column_text(row, 1);
-    const size_t n = (size_t)sqlite3_column_bytes(row, 1);
+    size_t low = 0;
+    size_t high = set->count;
+
+    *there = false;
+    while (low < high && !*there) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = memcmp(set->entries[middle]->hash, hash, HEDGE_HASH_SIZE);
+
+        *there = order == 0;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return high;
+}
+
+/* Puts in an entry that takes the policy over; NULL: out of memory. */
+static policy_entry *insert(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE],
+                            hedge_policy *policy, size_t at)
+{
+    policy_entry *entry = calloc(1, sizeof *entry);
+    policy_entry **grown = realloc(set->entries, (set->count + 1) * sizeof(policy_entry *));
+
+    if (grown != NULL) set->entries = grown;
+    if (entry == NULL || grown == NULL) {
+        free(entry);
+        return NULL;
+    }
+    memmove(grown + at + 1, grown + at, (set->count - at) * sizeof(policy_entry *));
+    set->count++;
+    grown[at] = entry;
+    memcpy(entry->hash, hash, HEDGE_HASH_SIZE);
+    entry->policy = policy;
+    return entry;
+}
+
+/* Checks one policy and adds it; NULL: message says what is wrong. */
+static const policy_entry *add(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE],
+                               const char *text, size_t n, char *message)
+{
     char name[2 * HEDGE_HASH_SIZE + 1];
     char why[400] = "its text does not have that hash: it was changed";
     uint8_t actual[HEDGE_HASH_SIZE];
-    bool same = true;
+    hedge_policy *policy = NULL;
+    policy_entry *entry;
+    bool same = true, there;
+    const size_t at = place_of(set, hash, &there);
 
-    if (sqlite3_column_type(row, 0) != SQLITE_BLOB ||
-        sqlite3_column_bytes(row, 0) != HEDGE_HASH_SIZE || text == NULL) {
-        snprintf(message, capacity, "a row of policies is not a hash of 32 bytes and a text");
-        return false;
+    if (there) return set->entries[at];
+    if (text_hash(text, n, actual) && memcmp(actual, hash, sizeof actual) == 0)
+        policy = read_policy(text, n, &same, why, sizeof why);
+    if (policy == NULL) {
+        number_write_hex(hash, HEDGE_HASH_SIZE, name);
+        snprintf(message, SOURCE_MESSAGE_MAX, "policy %.12s: %s", name, why);
+        return NULL;
     }
-    memcpy(hash, sqlite3_column_blob(row, 0), HEDGE_HASH_SIZE);
-    if (text_hash(text, n, actual) && memcmp(actual, hash, sizeof actual) == 0 &&
-        is_policy(text, n, &same, why, sizeof why)) {
-        set->count++;
-        set->reworded += same ? 0 : 1;
-        return true;
-    }
+    entry = insert(set, hash, set->keep ? policy : NULL, at);
+    if (entry == NULL) snprintf(message, SOURCE_MESSAGE_MAX, "out of memory");
+    if (entry == NULL || !set->keep) hedge_policy_free(policy);
+    set->reworded += entry == NULL || same ? 0 : 1;
+    return entry;
+}
+
+static bool visit(void *context, const uint8_t hash[HEDGE_HASH_SIZE], const char *text, size_t n)
+{
+    policy_set *set = context;
+    char message[SOURCE_MESSAGE_MAX] = "";
+
+    return add(set, hash, text, n, message) != NULL ||
+           source_fail(set->from, "policy", "%s", message);
+}
+
+bool policy_set_open(policy_set *set, source *from, bool keep)
+{
+    *set = (policy_set){.from = from, .keep = keep};
+    pthread_mutex_init(&set->mutex, NULL);
+    return from->ops->policies == NULL || from->ops->policies(from, visit, set);
+}
+
+/* Asks the source; the caller holds the mutex. */
+static const policy_entry *fetch(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE],
+                                 char *message)
+{
+    const policy_entry *entry = NULL;
+    bytes text = {0};
+
+    if (set->from->ops->policy != NULL &&
+        set->from->ops->policy(set->from, hash, &text, message) == SOURCE_FOUND)
+        entry = add(set, hash, text.at, text.n, message);
+    bytes_free(&text);
+    return entry;
+}
+
+const policy_entry *policy_set_find(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE],
+                                    char message[SOURCE_MESSAGE_MAX])
+{
+    char name[2 * HEDGE_HASH_SIZE + 1];
+    const policy_entry *entry;
+    bool there;
+    size_t at;
+
     number_write_hex(hash, HEDGE_HASH_SIZE, name);
-    snprintf(message, capacity, "policy %.12s: %s", name, why);
-    return false;
-}
-
-bool policy_set_read(sqlite3 *db, policy_set *set, char *message, size_t capacity)
-{
-    sqlite3_stmt *rows = NULL;
-    bool fine = true;
-    int step;
-
-    *set = (policy_set){0};
-    /* Bytes in ascending order, as the search wants them. */
-    sqlite3_prepare_v2(db, "SELECT hash, text FROM policies ORDER BY hash", -1, &rows, NULL);
-    while ((step = sqlite3_step(rows)) == SQLITE_ROW && fine) {
-        void *grown = realloc(set->hashes, (set->count + 1) * sizeof *set->hashes);
-
-        if (grown == NULL) {
-            snprintf(message, capacity, "out of memory");
-            fine = false;
-        } else {
-            set->hashes = grown;
-            fine = check_row(set, rows, message, capacity);
-        }
-    }
-    if (fine && step != SQLITE_DONE) {
-        snprintf(message, capacity, "the table policies cannot be read: %s", sqlite3_errmsg(db));
-        fine = false;
-    }
-    sqlite3_finalize(rows);
-    return fine;
-}
-
-static int compare_hashes(const void *a, const void *b)
-{
-    return memcmp(a, b, HEDGE_HASH_SIZE);
-}
-
-bool policy_set_has(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE])
-{
-    const uint8_t(*found)[HEDGE_HASH_SIZE];
-
-    if (set->count == 0) return false;
-    if (memcmp(set->hashes[set->last], hash, HEDGE_HASH_SIZE) == 0) return true;
-    found = bsearch(hash, set->hashes, set->count, sizeof *set->hashes, compare_hashes);
-    if (found == NULL) return false;
-    set->last = (size_t)(found - (const uint8_t(*)[HEDGE_HASH_SIZE])set->hashes);
-    return true;
+    snprintf(message, SOURCE_MESSAGE_MAX, "its policy %.12s is not in the journal", name);
+    pthread_mutex_lock(&set->mutex);
+    at = place_of(set, hash, &there);
+    entry = there ? set->entries[at] : fetch(set, hash, message);
+    pthread_mutex_unlock(&set->mutex);
+    return entry;
 }
 
 void policy_set_free(policy_set *set)
 {
-    free(set->hashes);
-    *set = (policy_set){0};
+    for (size_t i = 0; i < set->count; i++) {
+        hedge_policy_free(set->entries[i]->policy);
+        free(set->entries[i]);
+    }
+    free(set->entries);
+    set->entries = NULL;
+    set->count = 0;
 }

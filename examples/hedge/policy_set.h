@@ -1,25 +1,40 @@
 /* SPDX-License-Identifier: MIT
- * policy_set.h: the policies a journal keeps, each proven to be the text its hash names. */
+ * policy_set.h: the policies of a source, each proven to be the text its hash names. */
 #ifndef HEDGE_CLI_POLICY_SET_H
 #define HEDGE_CLI_POLICY_SET_H
 
 #include <hedge/hedge.h>
-#include <sqlite3.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "source.h"
+
+/* One policy; it stays where it is, unchanged, as long as the set. */
+typedef struct policy_entry {
+    uint8_t hash[HEDGE_HASH_SIZE];
+    hedge_policy *policy; /* NULL in a set that keeps none */
+} policy_entry;
+
 typedef struct policy_set {
-    uint8_t (*hashes)[HEDGE_HASH_SIZE]; /* in ascending order */
+    source *from;
+    bool keep; /* the policies themselves are wanted, not their names alone */
+    pthread_mutex_t mutex;
+    policy_entry **entries; /* in ascending order of hash */
     size_t count;
     size_t reworded; /* those whose canonical text this build would write otherwise */
-    size_t last;     /* where the newest search ended: records come in runs of one policy */
 } policy_set;
 
-/* Reads and checks every row of `policies`. False when one is not what its
- * hash says, or the table cannot be read: message says why. Free in either case. */
-bool policy_set_read(sqlite3 *db, policy_set *set, char *message, size_t capacity);
-bool policy_set_has(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE]);
+/* Reads and checks every policy of a source that can list them; the others are
+ * asked for when a record names them. False when one is not what its hash says,
+ * or they cannot be read: source.fault and .message say why. Free in either case. */
+bool policy_set_open(policy_set *set, source *from, bool keep);
+
+/* The policy of a hash; NULL: message says why (without it, it is not there).
+ * Any thread. */
+const policy_entry *policy_set_find(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE],
+                                    char message[SOURCE_MESSAGE_MAX]);
 void policy_set_free(policy_set *set);
 
 #endif

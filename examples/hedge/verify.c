@@ -1,290 +1,265 @@
 /* SPDX-License-Identifier: MIT
- * verify.c: `hedge verify`, walks a journal's chain and names the first record that is not whole.
+ * verify.c: `hedge verify`, walks a journal's chains and names the first record that is not whole.
  */
 #include <hedge/hedge.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "anchor.h"
+#include "chain_check.h"
 #include "command.h"
-#include "journal_file.h"
 #include "json.h"
+#include "moment.h"
 #include "number.h"
 #include "options.h"
 #include "policy_set.h"
+#include "source.h"
 
-enum { HEX_MAX = 2 * HEDGE_HASH_SIZE + 1, TIME_MAX = 40, MESSAGE_MAX = 640 };
-
-/* A head that was kept elsewhere. */
-typedef struct anchor {
-    bool given;
-    uint64_t seq;
-    uint8_t hash[HEDGE_HASH_SIZE];
-} anchor;
+enum { HEX_MAX = 2 * HEDGE_HASH_SIZE + 1, CHAINS_SHOWN_MAX = 1000 };
 
 typedef struct verification {
-    const char *path;
-    journal_file file;
+    const command *self;
+    source from;
     policy_set policies;
-    anchor head;
-    uint64_t seq; /* the newest record that was whole */
-    uint8_t hash[HEDGE_HASH_SIZE];
-    uint64_t decisions;
-    uint64_t rejections;
-    int64_t first_ts_ns;
-    int64_t last_ts_ns;
+    anchor kept[OPTION_LIST_MAX];
+    size_t kept_count;
+    chain_report reports[CHAINS_SHOWN_MAX]; /* of the first so many chains */
+    size_t report_count;
+    chain_report total;
     const char *fault; /* NULL: none; a stable name */
+    uint64_t writer;   /* of the chain at fault */
     uint64_t bad_seq;  /* the record at fault, 0: none of them */
-    char message[MESSAGE_MAX];
+    const char *message;
 } verification;
-
-static bool fault(verification *v, const char *name, uint64_t seq, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-/* Notes the first fault; always false. */
-static bool fault(verification *v, const char *name, uint64_t seq, const char *format, ...)
-{
-    va_list arguments;
-
-    v->fault = name;
-    v->bad_seq = seq;
-    va_start(arguments, format);
-    vsnprintf(v->message, sizeof v->message, format, arguments);
-    va_end(arguments);
-    return false;
-}
 
 /* ---- the walk ----------------------------------------------------------- */
 
-/* The columns of one row. Blobs and texts live until the next step. */
-typedef struct row {
-    uint64_t seq;
-    int64_t kind;
-    int64_t ts_ns;
-    const char *asset;
-    const uint8_t *record;
-    size_t record_size;
-    const uint8_t *hash;
-} row;
-
-static bool read_row(verification *v, sqlite3_stmt *rows, row *r)
+/* The anchors of one chain: those of its writer, and its own head. */
+static void choose_anchors(const verification *v, const source_chain *chain, anchor_list *list)
 {
-    const uint64_t expected = v->seq + 1;
-    const int64_t seq = sqlite3_column_int64(rows, 0);
+    list->count = 0;
+    for (size_t i = 0; i < v->kept_count; i++)
+        if (v->kept[i].any_writer || v->kept[i].writer == chain->writer)
+            list->at[list->count++] = v->kept[i];
+    if (chain->head.given) {
+        anchor *own = &list->at[list->count++];
 
-    if (seq <= 0 || (uint64_t)seq < expected)
-        return fault(v, "reordered", expected, "its place is taken by a record numbered %" PRId64,
-                     seq);
-    if ((uint64_t)seq != expected)
-        return fault(v, "missing", expected, "missing: record %" PRId64 " comes next", seq);
-    if (sqlite3_column_type(rows, 1) != SQLITE_INTEGER ||
-        sqlite3_column_type(rows, 2) != SQLITE_INTEGER ||
-        sqlite3_column_type(rows, 3) != SQLITE_TEXT ||
-        sqlite3_column_type(rows, 4) != SQLITE_BLOB ||
-        sqlite3_column_type(rows, 5) != SQLITE_BLOB ||
-        sqlite3_column_bytes(rows, 5) != HEDGE_HASH_SIZE)
-        return fault(v, "changed", expected, "changed: its columns are not of the journal's types");
-    r->seq = (uint64_t)seq;
-    r->kind = sqlite3_column_int64(rows, 1);
-    r->ts_ns = sqlite3_column_int64(rows, 2);
-    r->asset = (const char *)sqlite3_column_text(rows, 3);
-    r->record = sqlite3_column_blob(rows, 4);
-    r->record_size = (size_t)sqlite3_column_bytes(rows, 4);
-    r->hash = sqlite3_column_blob(rows, 5);
-    return true;
-}
-
-/* The record says what the row says. */
-static bool check_columns(verification *v, const row *r, const hedge_record *record)
-{
-    const char *column = record->kind != r->kind                ? "kind"
-                         : record->ts_ns != r->ts_ns            ? "ts_ns"
-                         : r->asset == NULL                     ? "asset"
-                         : strcmp(record->asset, r->asset) != 0 ? "asset"
-                                                                : NULL;
-
-    if (record->writer != v->file.writer)
-        return fault(v, "changed", r->seq,
-                     "written by %016" PRIx64 ", but the journal's writer is %016" PRIx64,
-                     record->writer, v->file.writer);
-    if (column != NULL)
-        return fault(v, "changed", r->seq, "changed: its column %s differs from the record",
-                     column);
-    return true;
-}
-
-static bool check_record(verification *v, const row *r, hedge_record *record)
-{
-    uint8_t hash[HEDGE_HASH_SIZE];
-
-    if (r->record == NULL || hedge_record_decode(r->record, r->record_size, record) != HEDGE_OK)
-        return fault(v, "changed", r->seq, "changed: its bytes are not a record");
-    if (record->seq != r->seq)
-        return fault(v, "reordered", r->seq,
-                     "changed or reordered: its bytes are those of record %" PRIu64, record->seq);
-    if (hedge_record_chain(v->hash, r->record, r->record_size, hash) != HEDGE_OK ||
-        memcmp(hash, r->hash, sizeof hash) != 0)
-        return fault(v, "changed", r->seq,
-                     "changed: its hash does not follow from its bytes and record %" PRIu64,
-                     v->seq);
-    if (!check_columns(v, r, record)) return false;
-    if ((record->kind == HEDGE_RECORD_DECISION || record->kind == HEDGE_RECORD_POLICY) &&
-        !policy_set_has(&v->policies, record->policy_hash)) {
-        char name[HEX_MAX];
-
-        number_write_hex(record->policy_hash, HEDGE_HASH_SIZE, name);
-        return fault(v, "policy", r->seq, "its policy %.12s is not in the journal", name);
+        *own = (anchor){.own = true, .seq = chain->head.seq, .digits = 2 * HEDGE_HASH_SIZE};
+        memcpy(own->hash, chain->head.hash, sizeof own->hash);
     }
-    memcpy(v->hash, hash, sizeof v->hash);
+}
+
+static void add_report(verification *v, const chain_report *r)
+{
+    chain_report *t = &v->total;
+
+    if (r->records > 0 && (t->records == 0 || r->first_ts_ns < t->first_ts_ns))
+        t->first_ts_ns = r->first_ts_ns;
+    if (r->records > 0 && (t->records == 0 || r->last_ts_ns > t->last_ts_ns))
+        t->last_ts_ns = r->last_ts_ns;
+    t->records += r->records;
+    t->decisions += r->decisions;
+    t->rejections += r->rejections;
+    t->shadows += r->shadows;
+    if (v->report_count < CHAINS_SHOWN_MAX) v->reports[v->report_count++] = *r;
+}
+
+static bool fail(verification *v, const char *fault, const char *message)
+{
+    v->fault = fault;
+    v->message = message;
+    return false;
+}
+
+static bool verify_chain(verification *v, const source_chain *chain)
+{
+    static chain_report report; /* its message outlives this call */
+    anchor_list anchors;
+
+    choose_anchors(v, chain, &anchors);
+    if (!chain_check(&v->from, chain, &v->policies, &anchors, &report)) {
+        v->writer = chain->writer;
+        v->bad_seq = report.bad_seq;
+        return fail(v, report.fault, report.message);
+    }
+    add_report(v, &report);
     return true;
 }
 
-/* The head that was kept elsewhere is the hash of that record here too. */
-static bool check_head(verification *v)
+/* A head without a writer is of the only chain; one with a writer has one. */
+static bool check_anchors(verification *v)
 {
-    if (!v->head.given || v->head.seq != v->seq) return true;
-    if (memcmp(v->head.hash, v->hash, sizeof v->hash) == 0) return true;
-    return fault(v, "rewritten", v->seq,
-                 "rewritten: the chain is whole, but its hash is not the one of the kept head");
-}
+    for (size_t i = 0; i < v->kept_count; i++) {
+        bool found = v->kept[i].any_writer && v->from.chain_count == 1;
 
-static void count_record(verification *v, const hedge_record *record)
-{
-    if (v->seq == 0) v->first_ts_ns = record->ts_ns;
-    v->last_ts_ns = record->ts_ns;
-    v->seq = record->seq;
-    if (record->kind != HEDGE_RECORD_DECISION) return;
-    v->decisions++;
-    if (record->decision.status != HEDGE_OK) v->rejections++;
-}
-
-static bool walk_records(verification *v)
-{
-    sqlite3_stmt *rows = NULL;
-    bool fine = check_head(v);
-    int step = SQLITE_DONE;
-
-    sqlite3_prepare_v2(v->file.db,
-                       "SELECT seq, kind, ts_ns, asset, record, hash FROM records ORDER BY seq", -1,
-                       &rows, NULL);
-    while (fine && (step = sqlite3_step(rows)) == SQLITE_ROW) {
-        hedge_record record = HEDGE_INIT(hedge_record);
-        row r = {0};
-
-        fine = read_row(v, rows, &r) && check_record(v, &r, &record);
-        if (fine) {
-            count_record(v, &record);
-            fine = check_head(v);
-        }
+        for (size_t k = 0; k < v->from.chain_count && !v->kept[i].any_writer; k++)
+            found = found || v->kept[i].writer == v->from.chains[k].writer;
+        if (found) continue;
+        v->bad_seq = 0;
+        if (!v->kept[i].any_writer)
+            return fail(v, "truncated", "no record of the kept head's writer is here");
+        return v->from.chain_count == 0
+                   ? fail(v, "truncated", "no record is here, but a head was kept")
+                   : fail(v, "usage",
+                          "--head: several writers are here; name one as WRITER:SEQ:HASH");
     }
-    if (fine && step != SQLITE_DONE)
-        fine = fault(v, "damaged", v->seq + 1, "damaged file: %s", sqlite3_errmsg(v->file.db));
-    sqlite3_finalize(rows);
-    if (fine && v->head.given && v->head.seq > v->seq)
-        fine = fault(v, "truncated", v->seq + 1,
-                     "truncated: the journal ends at record %" PRIu64
-                     ", but the kept head is record %" PRIu64,
-                     v->seq, v->head.seq);
-    return fine;
+    return true;
 }
 
-static bool verify_journal(verification *v)
+static bool verify(verification *v, const source_options *options)
 {
-    static const char *const names[] = {NULL, "unreadable", "in_use", "not_a_journal"};
-    char message[MESSAGE_MAX] = "";
-    const journal_fault opened = journal_file_open(v->path, &v->file, message);
-
-    if (opened != JOURNAL_FINE) return fault(v, names[opened], 0, "%s", message);
-    if (!policy_set_read(v->file.db, &v->policies, message, sizeof message))
-        return fault(v, "policy", 0, "%s", message);
-    return walk_records(v);
+    if (!source_open(options, true, &v->from) || !policy_set_open(&v->policies, &v->from, false))
+        return fail(v, v->from.fault, v->from.message);
+    if (!check_anchors(v)) return false;
+    for (size_t i = 0; i < v->from.chain_count; i++)
+        if (!verify_chain(v, &v->from.chains[i])) return false;
+    return true;
 }
 
 /* ---- what is said about it ---------------------------------------------- */
 
-static void write_time(int64_t ts_ns, char text[TIME_MAX])
+static void print_fault(const verification *v)
 {
-    int64_t seconds = ts_ns / 1000000000;
-    int64_t rest = ts_ns % 1000000000;
-    time_t time;
-    struct tm parts;
-    size_t n;
+    fprintf(stderr, "%s: ", v->from.name);
+    if (v->bad_seq > 0 && v->from.chain_count > 1)
+        fprintf(stderr, "writer %016" PRIx64 ", ", v->writer);
+    if (v->bad_seq > 0) fprintf(stderr, "record %" PRIu64 ": ", v->bad_seq);
+    fprintf(stderr, "%s\n", v->message);
+}
 
-    if (rest < 0) {
-        rest += 1000000000;
-        seconds--;
+static void print_count(const char *name, uint64_t count)
+{
+    char text[NUMBER_TEXT_MAX];
+
+    number_write_grouped(count, text);
+    printf("  %-11s %s\n", name, text);
+}
+
+static void print_chain(const verification *v, const chain_report *r)
+{
+    char first[MOMENT_TEXT_MAX], last[MOMENT_TEXT_MAX], hash[HEX_MAX];
+
+    print_count("records", r->records);
+    print_count("decisions", r->decisions);
+    print_count("rejections", r->rejections);
+    if (r->shadows > 0) print_count("shadows", r->shadows);
+    if (v->from.chain_count == 1) {
+        printf("  policies    %zu", v->policies.count);
+        if (v->policies.reworded > 0)
+            printf(" (%zu worded otherwise by this build, %s)", v->policies.reworded,
+                   hedge_version());
+        putchar('\n');
     }
-    time = (time_t)seconds;
-    gmtime_r(&time, &parts);
-    n = strftime(text, TIME_MAX, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + n, TIME_MAX - n, ".%09" PRId64 "Z", rest);
+    if (r->records > 0) {
+        moment_write(r->first_ts_ns, first);
+        moment_write(r->last_ts_ns, last);
+        printf("  first       %s\n  last        %s\n", first, last);
+    }
+    printf("  writer      %016" PRIx64 "\n", r->chain.writer);
+    if (r->chain.base.given)
+        printf("  base        records 1 to %" PRIu64 " have left for Postgres\n",
+               r->chain.base.seq);
+    if (r->chain.parked > 0)
+        printf("  parked      %" PRIu64 " that Postgres refused (copies; the records are here)\n",
+               r->chain.parked);
+    number_write_hex(r->hash, sizeof r->hash, hash);
+    printf("  head        %" PRIu64 ":%s\n", r->seq, hash);
+    for (size_t i = 0; i < v->kept_count; i++)
+        if (v->kept[i].any_writer || v->kept[i].writer == r->chain.writer)
+            printf("  kept head   %" PRIu64 ", in the chain\n", v->kept[i].seq);
 }
 
 static void print_text(const verification *v)
 {
-    char text[NUMBER_TEXT_MAX], first[TIME_MAX], last[TIME_MAX], hash[HEX_MAX];
-
-    if (v->fault != NULL && v->bad_seq > 0) {
-        fprintf(stderr, "%s: record %" PRIu64 ": %s\n", v->path, v->bad_seq, v->message);
-        return;
-    }
     if (v->fault != NULL) {
-        fprintf(stderr, "%s: %s\n", v->path, v->message);
+        print_fault(v);
         return;
     }
-    printf("%s: whole\n", v->path);
-    number_write_grouped(v->seq, text);
-    printf("  records     %s\n", text);
-    number_write_grouped(v->decisions, text);
-    printf("  decisions   %s\n", text);
-    number_write_grouped(v->rejections, text);
-    printf("  rejections  %s\n", text);
-    printf("  policies    %zu", v->policies.count);
-    if (v->policies.reworded > 0)
-        printf(" (%zu worded otherwise by this build, %s)", v->policies.reworded, hedge_version());
-    putchar('\n');
-    if (v->seq > 0) {
-        write_time(v->first_ts_ns, first);
-        write_time(v->last_ts_ns, last);
-        printf("  first       %s\n  last        %s\n", first, last);
+    printf("%s: whole\n", v->from.name);
+    if (v->from.chain_count != 1) {
+        print_count("writers", v->from.chain_count);
+        print_count("records", v->total.records);
+        print_count("policies", v->policies.count);
     }
-    printf("  writer      %016" PRIx64 "\n", v->file.writer);
-    number_write_hex(v->hash, sizeof v->hash, hash);
-    printf("  head        %" PRIu64 ":%s\n", v->seq, hash);
-    if (v->head.given) printf("  kept head   %" PRIu64 ", in the chain\n", v->head.seq);
+    for (size_t i = 0; i < v->report_count; i++) {
+        if (v->from.chain_count > 1) putchar('\n');
+        print_chain(v, &v->reports[i]);
+    }
+}
+
+static void write_place(json *j, const char *name, uint64_t seq, const uint8_t *hash)
+{
+    char text[HEX_MAX];
+
+    json_open_object(j, name);
+    json_integer(j, "seq", (int64_t)seq);
+    number_write_hex(hash, HEDGE_HASH_SIZE, text);
+    json_text(j, "hash", text);
+    json_close_object(j);
+}
+
+/* What is said of one chain, or of all together. */
+static void write_counts(json *j, const chain_report *r)
+{
+    char text[MOMENT_TEXT_MAX];
+
+    json_integer(j, "records", (int64_t)r->records);
+    json_integer(j, "decisions", (int64_t)r->decisions);
+    json_integer(j, "rejections", (int64_t)r->rejections);
+    json_integer(j, "shadows", (int64_t)r->shadows);
+    moment_write(r->first_ts_ns, text);
+    json_text(j, "first_time", r->records > 0 ? text : NULL);
+    moment_write(r->last_ts_ns, text);
+    json_text(j, "last_time", r->records > 0 ? text : NULL);
+}
+
+static void write_chain(json *j, const chain_report *r)
+{
+    char text[NUMBER_TEXT_MAX];
+
+    snprintf(text, sizeof text, "%016" PRIx64, r->chain.writer);
+    json_text(j, "writer", text);
+    if (r->chain.base.given) write_place(j, "base", r->chain.base.seq, r->chain.base.hash);
+    json_integer(j, "parked", (int64_t)r->chain.parked);
+    write_place(j, "head", r->seq, r->hash);
+}
+
+static void write_whole(json *j, const verification *v)
+{
+    json_integer(j, "policies", (int64_t)v->policies.count);
+    json_integer(j, "policies_reworded", (int64_t)v->policies.reworded);
+    write_counts(j, &v->total);
+    if (v->report_count == 1) write_chain(j, &v->reports[0]);
+    json_integer(j, "kept_heads", (int64_t)v->kept_count);
+    json_open_array(j, "chains");
+    for (size_t i = 0; i < v->report_count; i++) {
+        json_open_object(j, NULL);
+        write_counts(j, &v->reports[i]);
+        write_chain(j, &v->reports[i]);
+        json_close_object(j);
+    }
+    json_close_array(j);
 }
 
 static void write_json(const verification *v)
 {
-    char text[TIME_MAX], hash[HEX_MAX];
+    char writer[NUMBER_TEXT_MAX];
     json j = {stdout, false};
 
     json_open_object(&j, NULL);
-    json_text(&j, "path", v->path);
+    json_text(&j, "path", v->from.name);
     json_bool(&j, "ok", v->fault == NULL);
     if (v->fault != NULL) {
         json_text(&j, "fault", v->fault);
-        if (v->bad_seq > 0) json_integer(&j, "seq", (int64_t)v->bad_seq);
+        if (v->bad_seq > 0) {
+            snprintf(writer, sizeof writer, "%016" PRIx64, v->writer);
+            json_text(&j, "writer", writer);
+            json_integer(&j, "seq", (int64_t)v->bad_seq);
+        }
         json_text(&j, "message", v->message);
     } else {
-        json_integer(&j, "records", (int64_t)v->seq);
-        json_integer(&j, "decisions", (int64_t)v->decisions);
-        json_integer(&j, "rejections", (int64_t)v->rejections);
-        json_integer(&j, "policies", (int64_t)v->policies.count);
-        json_integer(&j, "policies_reworded", (int64_t)v->policies.reworded);
-        write_time(v->first_ts_ns, text);
-        json_text(&j, "first_time", v->seq > 0 ? text : NULL);
-        write_time(v->last_ts_ns, text);
-        json_text(&j, "last_time", v->seq > 0 ? text : NULL);
-        snprintf(text, sizeof text, "%016" PRIx64, v->file.writer);
-        json_text(&j, "writer", text);
-        json_open_object(&j, "head");
-        json_integer(&j, "seq", (int64_t)v->seq);
-        number_write_hex(v->hash, sizeof v->hash, hash);
-        json_text(&j, "hash", hash);
-        json_close_object(&j);
+        write_whole(&j, v);
     }
     json_close_object(&j);
     putchar('\n');
@@ -292,47 +267,33 @@ static void write_json(const verification *v)
 
 /* ---- the command -------------------------------------------------------- */
 
-/* SEQ:HASH, the number in decimal and the hash as 64 hexadecimal digits. */
-static bool read_anchor(const char *text, anchor *head)
-{
-    const char *colon = strchr(text, ':');
-    char seq[NUMBER_TEXT_MAX];
-
-    if (colon == NULL || (size_t)(colon - text) >= sizeof seq) return false;
-    memcpy(seq, text, (size_t)(colon - text));
-    seq[colon - text] = '\0';
-    head->given = true;
-    return number_read_whole(seq, 0, INT64_MAX, &head->seq) &&
-           number_read_hex(colon + 1, sizeof head->hash, head->hash);
-}
-
 static int run(const command *self, int argc, char **argv)
 {
-    verification v = {.file = {.lock = -1}};
-    const char *head = NULL;
+    static verification v; /* large */
+    source_options from = {0};
     bool as_json = false;
-    const option options[] = {{"head", &head, NULL}, {"json", NULL, &as_json}};
+    option_list heads = {.name = "head"};
+    const option options[] = {SOURCE_OPTIONS(from), {"json", NULL, &as_json}};
     int result;
 
-    if (!options_read(self, options, sizeof options / sizeof options[0], &argc, argv, &result))
+    v = (verification){.self = self};
+    if (!options_read_list(self, options, sizeof options / sizeof options[0], &heads, &argc, argv,
+                           &result))
         return result;
-    if (argc == 0) return usage_error(self, "FILE is missing");
-    if (argc > 1) return usage_error(self, "unexpected argument '%s'", argv[1]);
-    if (head != NULL && !read_anchor(head, &v.head))
-        return usage_error(self, "--head: '%s' is not SEQ:HASH, the hash as 64 hex digits", head);
-    v.path = argv[0];
-    if (verify_journal(&v))
-        result = RESULT_OK;
-    else if (strcmp(v.fault, "unreadable") == 0 || strcmp(v.fault, "in_use") == 0)
-        result = RESULT_USAGE;
-    else
-        result = RESULT_BAD_DATA;
+    if (!source_choose(self, &from, argc, argv, 0)) return RESULT_USAGE;
+    for (; v.kept_count < heads.count; v.kept_count++)
+        if (!anchor_read(heads.values[v.kept_count], &v.kept[v.kept_count]))
+            return usage_error(self,
+                               "--head: '%s' is not SEQ:HASH, the hash as 64 hex digits or its "
+                               "first %d or more",
+                               heads.values[v.kept_count], ANCHOR_DIGITS_MIN);
+    result = verify(&v, &from) ? RESULT_OK : source_fault_result(v.fault);
     if (as_json)
         write_json(&v);
     else
         print_text(&v);
     policy_set_free(&v.policies);
-    journal_file_close(&v.file);
+    source_close(&v.from);
     return result;
 }
 
@@ -343,18 +304,26 @@ const command verify_command = {
         "Example:\n"
         "  hedge verify hedge-journal.db\n"
         "  hedge verify hedge-journal.db --head 48211:5f0c1d7ab2c4…\n"
+        "  hedge verify --url http://127.0.0.1:8000\n"
+        "  hedge verify --db \"host=db dbname=hedge user=auditor\"\n"
         "\n"
         "Reads every record in order: none missing, each hash made of the one before and the\n"
-        "record's bytes, each record what its row says, each policy the text its hash names.\n"
-        "Names the first record that is not whole. A journal cut off at its end is whole in\n"
-        "itself: compare it with a head kept elsewhere (GET /readyz shows it, and so does this\n"
-        "command). Nothing is written, and a journal left by a killed daemon is read with its\n"
-        "-wal file. A running daemon owns its journal: then this says so, with exit code 2.\n"
+        "record's bytes, each record what its row says (in Postgres: every column), each policy\n"
+        "the text its hash names, each shadow of the decision before it. Names the first record\n"
+        "that is not whole. A journal cut off at its end, or rewritten with new hashes, is whole\n"
+        "in itself: compare it with heads kept elsewhere (GET /readyz shows the head, and so do\n"
+        "the metric hedge_journal_head_hash and this command).\n"
         "\n"
-        "Usage: hedge verify [OPTION...] FILE\n"
+        "Nothing is written, and a journal left by a killed daemon is read with its -wal file. A\n"
+        "running daemon owns its journal: ask it with --url. A file that records have left for\n"
+        "Postgres begins where they end.\n"
+        "\n"
+        "Usage: hedge verify [OPTION...] " HELP_SOURCE_USAGE "\n"
         "\n"
         "Options:\n"
-        "  --head SEQ:HASH  a head kept elsewhere, which must be in the chain\n"
-        "  --json           one JSON object\n" HELP_EXIT_CODES,
+        "  --head [WRITER:]SEQ:HASH  a head kept elsewhere, which must be in the chain; 13 or "
+        "more\n"
+        "                     digits of the hash do; may be given several times\n" HELP_SOURCE
+        "  --json             one JSON object\n" HELP_EXIT_CODES,
     .run = run,
 };

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ * source_file.c: records out of a journal's own SQLite file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal_file.h"
+#include "source.h"
+
+typedef struct file_state {
+    journal_file file;
+    sqlite3_stmt *rows;
+} file_state;
+
+/* SQLite lacks a word for "the file ended in the middle of a page": every
+ * error while it reads is damage. */
+static source_step damaged(source *s)
+{
+    const file_state *f = s->state;
+
+    source_fail(s, "damaged", "damaged file: %s", sqlite3_errmsg(f->file.db));
+    return SOURCE_FAILED;
+}
+
+static bool start(source *s, const source_chain *chain, uint64_t after, bool few)
+{
+    file_state *f = s->state;
+
+    (void)chain;
+    (void)few;
+    sqlite3_finalize(f->rows);
+    f->rows = NULL;
+    /* From the start on, a record numbered 0 or less is to be seen too. */
+    if (sqlite3_prepare_v2(f->file.db,
+                           after == 0 ? "SELECT seq, kind, ts_ns, asset, record, hash "
+                                        "FROM records ORDER BY seq"
+                                      : "SELECT seq, kind, ts_ns, asset, record, hash "
+                                        "FROM records WHERE seq > ?1 ORDER BY seq",
+                           -1, &f->rows, NULL) != SQLITE_OK ||
+        (after > 0 && sqlite3_bind_int64(f->rows, 1, (sqlite3_int64)after) != SQLITE_OK)) {
+        damaged(s);
+        return false;
+    }
+    return true;
+}
+
+static source_step next(source *s, source_row *row)
+{
+    const file_state *f = s->state;
+    const int step = sqlite3_step(f->rows);
+    const char *asset;
+
+    if (step == SQLITE_DONE) return SOURCE_END;
+    if (step != SQLITE_ROW) return damaged(s);
+    *row = (source_row){.writer = f->file.writer};
+    row->seq = (uint64_t)sqlite3_column_int64(f->rows, 0);
+    row->malformed = sqlite3_column_type(f->rows, 1) != SQLITE_INTEGER ||
+                     sqlite3_column_type(f->rows, 2) != SQLITE_INTEGER ||
+                     sqlite3_column_type(f->rows, 3) != SQLITE_TEXT ||
+                     sqlite3_column_type(f->rows, 4) != SQLITE_BLOB ||
+                     sqlite3_column_type(f->rows, 5) != SQLITE_BLOB ||
+                     sqlite3_column_bytes(f->rows, 5) != HEDGE_HASH_SIZE;
+    if (row->malformed) return SOURCE_ROW;
+    row->kind = sqlite3_column_int64(f->rows, 1);
+    row->ts_ns = sqlite3_column_int64(f->rows, 2);
+    asset = (const char *)sqlite3_column_text(f->rows, 3);
+    if (asset == NULL || strlen(asset) >= sizeof row->asset ||
+        strlen(asset) != (size_t)sqlite3_column_bytes(f->rows, 3))
+        row->differs = "asset";
+    else
+        memcpy(row->asset, asset, strlen(asset) + 1);
+    row->record = sqlite3_column_blob(f->rows, 4);
+    row->record_size = (size_t)sqlite3_column_bytes(f->rows, 4);
+    memcpy(row->hash, sqlite3_column_blob(f->rows, 5), sizeof row->hash);
+    return SOURCE_ROW;
+}
+
+static bool policies(source *s, source_visit *visit, void *context)
+{
+    const file_state *f = s->state;
+    sqlite3_stmt *rows = NULL;
+    bool fine = true;
+    int step;
+
+    sqlite3_prepare_v2(f->file.db, "SELECT hash, text FROM policies ORDER BY hash", -1, &rows,
+                       NULL);
+    while ((step = sqlite3_step(rows)) == SQLITE_ROW && fine) {
+        const char *text = (const char *)sqlite3_column_text(rows, 1);
+
+        if (sqlite3_column_type(rows, 0) != SQLITE_BLOB ||
+            sqlite3_column_bytes(rows, 0) != HEDGE_HASH_SIZE || text == NULL)
+            fine =
+                source_fail(s, "policy", "a row of policies is not a hash of 32 bytes and a text");
+        else
+            fine = visit(context, sqlite3_column_blob(rows, 0), text,
+                         (size_t)sqlite3_column_bytes(rows, 1));
+    }
+    if (fine && step != SQLITE_DONE)
+        fine = source_fail(s, "policy", "the table policies cannot be read: %s",
+                           sqlite3_errmsg(f->file.db));
+    sqlite3_finalize(rows);
+    return fine;
+}
+
+static void close_file(source *s)
+{
+    file_state *f = s->state;
+
+    sqlite3_finalize(f->rows);
+    journal_file_close(&f->file);
+    free(f);
+}
+
+bool source_file_open(source *s, const char *path)
+{
+    static const source_ops ops = {
+        .start = start, .next = next, .policies = policies, .close = close_file};
+    static const char *const names[] = {NULL, "unreadable", "in_use", "not_a_journal"};
+    file_state *f = calloc(1, sizeof *f);
+    char message[JOURNAL_MESSAGE_MAX] = "";
+    journal_fault opened;
+    source_chain *chain;
+
+    snprintf(s->name, sizeof s->name, "%s", path);
+    if (f == NULL) return source_fail(s, "unreadable", "out of memory");
+    s->state = f;
+    s->ops = &ops;
+    opened = journal_file_open(path, &f->file, message);
+    if (opened != JOURNAL_FINE) return source_fail(s, names[opened], "%s", message);
+    chain = source_add_chain(s, f->file.writer);
+    if (chain == NULL) return false;
+    chain->parked = f->file.parked;
+    if (f->file.base[0] != '\0' && !source_read_place(f->file.base, &chain->base))
+        return source_fail(s, "not_a_journal", "not a journal: its base is not SEQ:HASH");
+    return true;
+}

@@ -24,6 +24,9 @@ extern const command size_command;
 extern const command check_command;
 extern const command plot_command;
 extern const command verify_command;
+extern const command replay_command;
+extern const command diff_command;
+extern const command explain_command;
 
 /* The line about exit codes that ends each command's help. */
 #define HELP_EXIT_CODES                                                                            \

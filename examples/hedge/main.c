@@ -9,7 +9,7 @@
 #include "options.h"
 
 static const command *const commands[] = {
-    &eval_command, &size_command, &check_command, &plot_command, &verify_command,
+    &eval_command, &size_command, &check_command, &plot_command, &verify_command, &replay_command,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

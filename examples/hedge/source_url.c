@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT
+ * source_url.c: records out of a running daemon, page by page through GET /decisions. */
+#include <cjson/cJSON.h>
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "number.h"
+#include "source.h"
+
+enum {
+    REPLY_MAX = 32 * 1024 * 1024, /* ten times what 1,000 records take */
+    PAGE = 1000,
+    URL_MAX = 512,
+    CONNECT_S = 10,
+    SILENCE_S = 60 /* without a byte */
+};
+
+/* One handle asks for pages, another for policies: two threads may do so at once. */
+typedef struct link {
+    CURL *curl;
+    struct curl_slist *headers;
+    bytes reply;
+    bool too_large;
+    char message[CURL_ERROR_SIZE];
+} link_state;
+
+typedef struct url_state {
+    char base[URL_MAX]; /* the URL without a slash at its end */
+    link_state pages, policies;
+    uint64_t after, end; /* the newest record that was given, and the last one wanted */
+    bool few;
+    cJSON *page;
+    const cJSON *item; /* the next row of the page */
+    uint64_t writer;
+    uint8_t record[HEDGE_RECORD_MAX];
+} url_state;
+
+/* ---- asking ----------------------------------------------------------------- */
+
+static size_t receive(char *from, size_t size, size_t n, void *context)
+{
+    link_state *l = context;
+
+    (void)size; /* 1, says curl */
+    l->too_large = l->reply.n + n > REPLY_MAX;
+    if (l->too_large || !bytes_append(&l->reply, from, n)) return 0;
+    return n;
+}
+
+static bool link_open(link_state *l)
+{
+    const char *token = getenv("HEDGE_TOKEN");
+    char header[8192];
+
+    l->curl = curl_easy_init();
+    if (l->curl == NULL) return false;
+    if (token != NULL && token[0] != '\0' && strlen(token) < sizeof header - 32) {
+        snprintf(header, sizeof header, "Authorization: Bearer %s", token);
+        l->headers = curl_slist_append(NULL, header);
+        curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, l->headers);
+    }
+    curl_easy_setopt(l->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(l->curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(l->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(l->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
+    curl_easy_setopt(l->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(l->curl, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
+    curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, receive);
+    curl_easy_setopt(l->curl, CURLOPT_WRITEDATA, l);
+    curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, l->message);
+    curl_easy_setopt(l->curl, CURLOPT_USERAGENT, "hedge");
+    return true;
+}
+
+static void link_close(link_state *l)
+{
+    curl_easy_cleanup(l->curl);
+    curl_slist_free_all(l->headers);
+    bytes_free(&l->reply);
+}
+
+/* GET base + path. The HTTP status, 0: there was no answer, and message says why. */
+static long ask(const url_state *u, link_state *l, const char *path, char *message)
+{
+    char url[URL_MAX + 128];
+    long status = 0;
+    CURLcode code;
+
+    snprintf(url, sizeof url, "%s%s", u->base, path);
+    l->reply.n = 0;
+    l->message[0] = '\0';
+    curl_easy_setopt(l->curl, CURLOPT_URL, url);
+    code = curl_easy_perform(l->curl);
+    if (code == CURLE_OK) {
+        curl_easy_getinfo(l->curl, CURLINFO_RESPONSE_CODE, &status);
+        return status;
+    }
+    if (l->too_large)
+        snprintf(message, SOURCE_MESSAGE_MAX, "its answer is larger than %d MiB", REPLY_MAX >> 20);
+    else
+        snprintf(message, SOURCE_MESSAGE_MAX, "cannot be read: %s",
+                 l->message[0] != '\0' ? l->message : curl_easy_strerror(code));
+    return 0;
+}
+
+/* What a status that is not 200 means. */
+static void explain_status(long status, const link_state *l, char *message)
+{
+    cJSON *problem = cJSON_ParseWithLength(l->reply.at, l->reply.n);
+    const cJSON *detail = cJSON_GetObjectItemCaseSensitive(problem, "detail");
+
+    if (status == 401 || status == 403)
+        snprintf(message, SOURCE_MESSAGE_MAX,
+                 "answers %ld: it wants a token that may read; put one into HEDGE_TOKEN", status);
+    else if (status >= 300 && status < 400)
+        snprintf(message, SOURCE_MESSAGE_MAX,
+                 "answers %ld, a redirect, which is not followed: name the daemon itself", status);
+    else
+        snprintf(message, SOURCE_MESSAGE_MAX, "answers %ld%s%.300s", status,
+                 cJSON_IsString(detail) ? ": " : "",
+                 cJSON_IsString(detail) ? detail->valuestring : "");
+    cJSON_Delete(problem);
+}
+
+/* ---- pages ------------------------------------------------------------------ */
+
+static bool not_a_page(source *s, const char *what)
+{
+    return source_fail(s, "not_a_journal", "its answer is not a page of decisions: %s", what);
+}
+
+static bool read_whole(const cJSON *item, uint64_t *out)
+{
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < 9e15))
+        return false;
+    *out = (uint64_t)item->valuedouble;
+    return (double)*out == item->valuedouble;
+}
+
+/* {"seq", "hash"}; one that is absent, null or 0 is no place. */
+static bool read_place(const cJSON *object, source_place *place)
+{
+    const cJSON *hash = cJSON_GetObjectItemCaseSensitive(object, "hash");
+
+    *place = (source_place){0};
+    if (object == NULL || cJSON_IsNull(object)) return true;
+    if (!read_whole(cJSON_GetObjectItemCaseSensitive(object, "seq"), &place->seq) ||
+        !cJSON_IsString(hash) ||
+        !number_read_hex(hash->valuestring, sizeof place->hash, place->hash))
+        return false;
+    place->given = place->seq > 0;
+    return true;
+}
+
+static bool fetch_page(source *s, unsigned limit)
+{
+    url_state *u = s->state;
+    const cJSON *writer, *records;
+    char path[64];
+    long status;
+
+    cJSON_Delete(u->page);
+    u->page = NULL;
+    u->item = NULL;
+    snprintf(path, sizeof path, "/decisions?after=%" PRIu64 "&limit=%u", u->after, limit);
+    status = ask(u, &u->pages, path, s->message);
+    if (status != 200) {
+        if (status != 0) explain_status(status, &u->pages, s->message);
+        s->fault = "unreadable";
+        return false;
+    }
+    u->page = cJSON_ParseWithLength(u->pages.reply.at, u->pages.reply.n);
+    writer = cJSON_GetObjectItemCaseSensitive(u->page, "writer");
+    records = cJSON_GetObjectItemCaseSensitive(u->page, "records");
+    if (!cJSON_IsString(writer) || !source_read_writer(writer->valuestring, &u->writer))
+        return not_a_page(s, "it names no writer");
+    if (!cJSON_IsArray(records)) return not_a_page(s, "it has no records");
+    u->item = records->child;
+    return true;
+}
+
+static bool start(source *s, const source_chain *chain, uint64_t after, bool few)
+{
+    url_state *u = s->state;
+
+    u->after = after;
+    u->end = chain->head.seq;
+    u->few = few;
+    cJSON_Delete(u->page);
+    u->page = NULL;
+    u->item = NULL;
+    return true;
+}
+
+/* ---- rows ------------------------------------------------------------------- */
+
+static const char *text_of(const cJSON *item, const char *name)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(item, name);
+
+    return cJSON_IsString(member) ? member->valuestring : NULL;
+}
+
+static bool is_text(const cJSON *item, const char *name, const char *expected)
+{
+    const char *text = text_of(item, name);
+
+    return text != NULL && strcmp(text, expected) == 0;
+}
+
+static bool is_number(const cJSON *item, const char *name, double expected)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(item, name);
+
+    return cJSON_IsNumber(member) && member->valuedouble == expected;
+}
+
+static int64_t floor_ms(int64_t ns)
+{
+    return ns / 1000000 - (ns % 1000000 < 0 ? 1 : 0);
+}
+
+/* The numbers that people read are the record's too. NULL: they are. */
+static const char *answer_differs(const cJSON *item, const hedge_record *r)
+{
+    const cJSON *made = cJSON_GetObjectItemCaseSensitive(item, "decision");
+    const cJSON *asked = cJSON_GetObjectItemCaseSensitive(item, "request");
+    const hedge_decision *d = &r->decision;
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {{"hedge_pct", d->hedge_pct},
+                   {"notional_usd", d->notional_usd},
+                   {"confidence", d->confidence},
+                   {"score", d->score},
+                   {"liquidity_weight", d->liquidity_weight},
+                   {"effective_score", d->effective_score},
+                   {"liquidity_quality", d->liquidity_quality}};
+    char id[37] = "";
+
+    hedge_record_id(r->writer, r->seq, id);
+    if (!is_text(item, "decision_id", id)) return "decision_id";
+    if (!is_text(item, "status", hedge_status_name(d->status))) return "status";
+    if (!is_number(asked, "amount_usd", r->request.amount_usd)) return "amount_usd";
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (!is_number(made, numbers[i].name, numbers[i].value)) return numbers[i].name;
+    return NULL;
+}
+
+static const char *item_differs(const cJSON *item, const hedge_record *r)
+{
+    char policy[2 * HEDGE_HASH_SIZE + 1];
+    const cJSON *ts_ms = cJSON_GetObjectItemCaseSensitive(item, "ts_ms");
+
+    number_write_hex(r->policy_hash, HEDGE_HASH_SIZE, policy);
+    if (!cJSON_IsNumber(ts_ms) || ts_ms->valuedouble != (double)floor_ms(r->ts_ns)) return "ts_ms";
+    if (!is_text(item, "policy", policy)) return "policy";
+    if (!is_text(item, "version", r->build)) return "version";
+    if (!is_text(item, "note", r->note)) return "note";
+    return r->kind == HEDGE_RECORD_DECISION ? answer_differs(item, r) : NULL;
+}
+
+static bool read_item(url_state *u, const cJSON *item, source_row *row, bool checked)
+{
+    const char *kind = text_of(item, "kind"), *asset = text_of(item, "asset");
+    const char *hash = text_of(item, "hash"), *bytes_hex = text_of(item, "record");
+    hedge_record record = HEDGE_INIT(hedge_record);
+    size_t n;
+
+    *row = (source_row){.writer = u->writer};
+    if (!read_whole(cJSON_GetObjectItemCaseSensitive(item, "seq"), &row->seq)) return false;
+    row->malformed =
+        hash == NULL || bytes_hex == NULL || !number_read_hex(hash, sizeof row->hash, row->hash);
+    if (row->malformed) return true;
+    n = strlen(bytes_hex) / 2;
+    if (n > sizeof u->record || !number_read_hex(bytes_hex, n, u->record)) return true;
+    row->record = u->record;
+    row->record_size = n;
+    if (hedge_record_decode(u->record, n, &record) != HEDGE_OK) return true;
+    /* The time is given in whole milliseconds alone; item_differs compares those. */
+    row->ts_ns = record.ts_ns;
+    row->kind = kind != NULL ? source_kind_of(kind) : 0;
+    if (asset == NULL || strlen(asset) >= sizeof row->asset)
+        row->differs = "asset";
+    else
+        memcpy(row->asset, asset, strlen(asset) + 1);
+    if (row->differs == NULL && checked) row->differs = item_differs(item, &record);
+    return true;
+}
+
+static source_step next(source *s, source_row *row)
+{
+    url_state *u = s->state;
+
+    if (u->item == NULL) {
+        if (u->after >= u->end) return SOURCE_END;
+        if (!fetch_page(s, u->few ? 2 : PAGE)) return SOURCE_FAILED;
+        if (u->item == NULL) return SOURCE_END;
+    }
+    if (!read_item(u, u->item, row, s->checked)) {
+        not_a_page(s, "a record without its seq");
+        return SOURCE_FAILED;
+    }
+    /* Records that came since the walk began are for the next one. */
+    if (row->seq > u->end) {
+        u->after = row->seq;
+        u->item = NULL;
+        return SOURCE_END;
+    }
+    u->item = u->item->next;
+    if (u->item == NULL && row->seq <= u->after) {
+        not_a_page(s, "the records do not go on");
+        return SOURCE_FAILED;
+    }
+    if (u->item == NULL) u->after = row->seq;
+    return SOURCE_ROW;
+}
+
+static source_found policy(source *s, const uint8_t hash[HEDGE_HASH_SIZE], bytes *text,
+                           char message[SOURCE_MESSAGE_MAX])
+{
+    url_state *u = s->state;
+    char path[128] = "/policies/";
+    char name[2 * HEDGE_HASH_SIZE + 1], why[SOURCE_MESSAGE_MAX] = "";
+    long status;
+
+    number_write_hex(hash, HEDGE_HASH_SIZE, name);
+    memcpy(path + strlen(path), name, sizeof name);
+    status = ask(u, &u->policies, path, why);
+    if (status == 404) return SOURCE_ABSENT;
+    if (status == 200)
+        return bytes_append(text, u->policies.reply.at, u->policies.reply.n) ? SOURCE_FOUND
+                                                                             : SOURCE_BROKEN;
+    if (status != 0) explain_status(status, &u->policies, why);
+    snprintf(message, SOURCE_MESSAGE_MAX, "its policy %.12s: %.500s", name, why);
+    return SOURCE_BROKEN;
+}
+
+/* ---- its life --------------------------------------------------------------- */
+
+static void close_url(source *s)
+{
+    url_state *u = s->state;
+
+    cJSON_Delete(u->page);
+    link_close(&u->pages);
+    link_close(&u->policies);
+    free(u);
+    curl_global_cleanup();
+}
+
+/* A password in a URL would be on the command line and in every message. */
+static bool take_base(source *s, url_state *u, const char *url)
+{
+    const bool http = strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
+    size_t n = strlen(url);
+
+    if (http && strpbrk(url, "@?#") != NULL) {
+        snprintf(s->name, sizeof s->name, "--url");
+        return source_fail(s, "usage", "no user, password, query or fragment belongs in it");
+    }
+    while (n > 0 && url[n - 1] == '/')
+        n--;
+    if (!http || n >= sizeof u->base)
+        return source_fail(s, "usage", "not a URL as http://127.0.0.1:8000");
+    memcpy(u->base, url, n);
+    return true;
+}
+
+static bool read_chain(source *s)
+{
+    url_state *u = s->state;
+    source_chain *chain;
+
+    if (!fetch_page(s, 1)) return false;
+    chain = source_add_chain(s, u->writer);
+    if (chain == NULL) return false;
+    if (!read_place(cJSON_GetObjectItemCaseSensitive(u->page, "base"), &chain->base))
+        return not_a_page(s, "its base is not a seq and a hash");
+    if (!read_place(cJSON_GetObjectItemCaseSensitive(u->page, "head"), &chain->head))
+        return not_a_page(s, "its head is not a seq and a hash");
+    return true;
+}
+
+bool source_url_open(source *s, const char *url)
+{
+    static const source_ops ops = {
+        .start = start, .next = next, .policy = policy, .close = close_url};
+    url_state *u = calloc(1, sizeof *u);
+
+    snprintf(s->name, sizeof s->name, "%s", url);
+    if (u == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        free(u);
+        return source_fail(s, "unreadable", "out of memory");
+    }
+    s->state = u;
+    s->ops = &ops;
+    if (!take_base(s, u, url)) return false;
+    if (!link_open(&u->pages) || !link_open(&u->policies))
+        return source_fail(s, "unreadable", "out of memory");
+    return read_chain(s);
+}

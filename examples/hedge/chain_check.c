@@ -101,7 +101,7 @@ static bool check_bytes(const check *c, const source_row *before, const source_r
 static bool has_policy(int32_t kind)
 {
     return kind == HEDGE_RECORD_DECISION || kind == HEDGE_RECORD_POLICY ||
-           kind == HEDGE_RECORD_SHADOW;
+           kind == HEDGE_RECORD_SHADOW || kind == HEDGE_RECORD_SHADOW_POLICY;
 }
 
 /* `known`: a hash that was found before, of the same batch. */

@@ -59,8 +59,9 @@ bool source_read_writer(const char *text, uint64_t *writer)
     return true;
 }
 
-static const char *const kinds[] = {"decision",       "start", "stop",   "policy",
-                                    "policy_refused", "halt",  "resume", "shadow"};
+static const char *const kinds[] = {"decision", "start",          "stop",
+                                    "policy",   "policy_refused", "halt",
+                                    "resume",   "shadow",         "shadow_policy"};
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
 int32_t source_kind_of(const char *name)

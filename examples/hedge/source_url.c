@@ -260,7 +260,8 @@ static const char *item_differs(const cJSON *item, const hedge_record *r)
     if (!is_text(item, "policy", policy)) return "policy";
     if (!is_text(item, "version", r->build)) return "version";
     if (!is_text(item, "note", r->note)) return "note";
-    return r->kind == HEDGE_RECORD_DECISION ? answer_differs(item, r) : NULL;
+    if (r->kind != HEDGE_RECORD_DECISION && r->kind != HEDGE_RECORD_SHADOW) return NULL;
+    return answer_differs(item, r);
 }
 
 static bool read_item(url_state *u, const cJSON *item, source_row *row, bool checked)

@@ -4,49 +4,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "number.h"
 #include "options.h"
 #include "policy_file.h"
+#include "terminal.h"
 
-enum {
-    COLUMNS_DEFAULT = 80,
-    COLUMNS_WIDEST = 100, /* by default; wider only draws the same curve flatter */
-    ROWS_DEFAULT = 20,
-    SVG_WIDTH = 800,
-    SVG_HEIGHT = 500
-};
-
-static int terminal_columns(void)
-{
-    struct winsize size;
-
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 20) return COLUMNS_DEFAULT;
-    return size.ws_col < COLUMNS_WIDEST ? size.ws_col : COLUMNS_WIDEST;
-}
-
-/* no-color.org: any NO_COLOR that is not empty switches colour off. */
-static bool wants_colour(void)
-{
-    const char *no_color = getenv("NO_COLOR");
-    const char *term = getenv("TERM");
-
-    return isatty(STDOUT_FILENO) == 1 && (no_color == NULL || no_color[0] == '\0') &&
-           term != NULL && strcmp(term, "dumb") != 0;
-}
-
-static bool is_utf8(void)
-{
-    /* Numbers stay in the "C" locale: only the characters follow the user's. */
-    return setlocale(LC_CTYPE, "") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-}
+enum { ROWS_DEFAULT = 20, SVG_WIDTH = 800, SVG_HEIGHT = 500 };
 
 static bool take_size(const command *self, const char *name, const char *text, int min, int max,
                       int *out)
@@ -64,7 +31,8 @@ static bool take_size(const command *self, const char *name, const char *text, i
 
 static int draw_terminal(const plot *p, bool ascii)
 {
-    if (plot_terminal(p, stdout, ascii || !is_utf8(), wants_colour())) return RESULT_OK;
+    if (plot_terminal(p, stdout, ascii || !terminal_is_utf8(), terminal_wants_colour()))
+        return RESULT_OK;
     fputs("hedge plot: out of memory\n", stderr);
     return RESULT_USAGE;
 }

@@ -54,7 +54,7 @@ typedef bool source_visit(void *context, const uint8_t hash[HEDGE_HASH_SIZE], co
 
 /* What each kind of source can do. Every failure leaves source.fault and .message. */
 typedef struct source_ops {
-    /* Begins with the record behind `after` of a chain; `few`: one or two are wanted. */
+    /* Begins with the record behind `after` of a chain; `few`: up to three are wanted. */
     bool (*start)(source *s, const source_chain *chain, uint64_t after, bool few);
     source_step (*next)(source *s, source_row *row);
     /* Visits every policy; NULL: they can only be asked for one by one, which

@@ -12,7 +12,7 @@
 #include "postgres_row.h"
 #include "source.h"
 
-enum { ROWS_A_FETCH = 2000, ROWS_A_LOOK = 2, POLICIES_A_FETCH = 16 };
+enum { ROWS_A_FETCH = 2000, ROWS_A_LOOK = 3, POLICIES_A_FETCH = 16 };
 
 typedef struct postgres_state {
     PGconn *connection;

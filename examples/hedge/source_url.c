@@ -13,6 +13,7 @@
 enum {
     REPLY_MAX = 32 * 1024 * 1024, /* ten times what 1,000 records take */
     PAGE = 1000,
+    PAGE_FEW = 3,
     URL_MAX = 512,
     CONNECT_S = 10,
     SILENCE_S = 60 /* without a byte */
@@ -298,7 +299,7 @@ static source_step next(source *s, source_row *row)
 
     if (u->item == NULL) {
         if (u->after >= u->end) return SOURCE_END;
-        if (!fetch_page(s, u->few ? 2 : PAGE)) return SOURCE_FAILED;
+        if (!fetch_page(s, u->few ? PAGE_FEW : PAGE)) return SOURCE_FAILED;
         if (u->item == NULL) return SOURCE_END;
     }
     if (!read_item(u, u->item, row, s->checked)) {

@@ -10,7 +10,7 @@
 
 static const command *const commands[] = {
     &eval_command,   &size_command,   &check_command, &plot_command,
-    &verify_command, &replay_command, &diff_command,
+    &verify_command, &replay_command, &diff_command,  &explain_command,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -20,7 +20,7 @@ static void print_help(FILE *out)
           "  hedge size --asset BTC --amount 250000 --score 0.62 --depth 78034.12\n"
           "\n"
           "hedge sizes hedges from sustainability scores and book depth, checks the policies\n"
-          "that decide, and verifies the journal of what was decided.\n"
+          "that decide, and audits the journal of what was decided.\n"
           "\n"
           "Usage: hedge COMMAND [OPTION...] [ARGUMENT...]\n"
           "\n"

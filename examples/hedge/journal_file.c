@@ -147,8 +147,8 @@ static bool read_value(sqlite3 *db, const char *key, char *value, size_t capacit
     sqlite3_stmt *query = NULL;
     bool found = false;
 
-    if (sqlite3_prepare_v2(db, "SELECT value FROM journal WHERE key = ?1", -1, &query, NULL) ==
-            SQLITE_OK &&
+    if (sqlite3_prepare_v2(db, "SELECT value FROM journal NOT INDEXED WHERE key = ?1", -1, &query,
+                           NULL) == SQLITE_OK &&
         sqlite3_bind_text(query, 1, key, -1, SQLITE_STATIC) == SQLITE_OK &&
         sqlite3_step(query) == SQLITE_ROW && sqlite3_column_text(query, 0) != NULL) {
         snprintf(value, capacity, "%s", (const char *)sqlite3_column_text(query, 0));

@@ -82,8 +82,8 @@ static policy_entry *insert(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE]
 }
 
 /* Checks one policy and adds it; NULL: message says what is wrong. */
-static const policy_entry *add(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE],
-                               const char *text, size_t n, char *message)
+static policy_entry *add(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE], const char *text,
+                         size_t n, char *message)
 {
     char name[2 * HEDGE_HASH_SIZE + 1];
     char why[400] = "its text does not have that hash: it was changed";
@@ -108,13 +108,34 @@ static const policy_entry *add(policy_set *set, const uint8_t hash[HEDGE_HASH_SI
     return entry;
 }
 
-static bool visit(void *context, const uint8_t hash[HEDGE_HASH_SIZE], const char *text, size_t n)
+static bool visit(void *context, const uint8_t hash[HEDGE_HASH_SIZE], const char *text, size_t n,
+                  const int64_t *ts_ns)
 {
     policy_set *set = context;
     char message[SOURCE_MESSAGE_MAX] = "";
+    policy_entry *entry = add(set, hash, text, n, message);
 
-    return add(set, hash, text, n, message) != NULL ||
-           source_fail(set->from, "policy", "%s", message);
+    if (entry == NULL) return source_fail(set->from, "policy", "%s", message);
+    entry->has_ts = ts_ns != NULL;
+    entry->ts_ns = ts_ns != NULL ? *ts_ns : 0;
+    return true;
+}
+
+void policy_set_date(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE], int64_t ts_ns)
+{
+    bool there;
+
+    pthread_mutex_lock(&set->mutex);
+    const size_t at = place_of(set, hash, &there);
+    if (there && set->entries[at]->ts_ns == ts_ns) set->entries[at]->dated = true;
+    pthread_mutex_unlock(&set->mutex);
+}
+
+const policy_entry *policy_set_undated(const policy_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->entries[i]->has_ts && !set->entries[i]->dated) return set->entries[i];
+    return NULL;
 }
 
 bool policy_set_open(policy_set *set, source *from, bool keep)

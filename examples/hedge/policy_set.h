@@ -15,6 +15,9 @@
 typedef struct policy_entry {
     uint8_t hash[HEDGE_HASH_SIZE];
     hedge_policy *policy; /* NULL in a set that keeps none */
+    bool has_ts;          /* the source says when it first went live, */
+    int64_t ts_ns;
+    bool dated; /* and a record says so, too */
 } policy_entry;
 
 typedef struct policy_set {
@@ -35,6 +38,10 @@ bool policy_set_open(policy_set *set, source *from, bool keep);
  * Any thread. */
 const policy_entry *policy_set_find(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE],
                                     char message[SOURCE_MESSAGE_MAX]);
+/* A record says that the policy of this hash went live at this time. Any thread. */
+void policy_set_date(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE], int64_t ts_ns);
+/* A policy whose time no record bears out; NULL: there is none. */
+const policy_entry *policy_set_undated(const policy_set *set);
 void policy_set_free(policy_set *set);
 
 #endif

@@ -48,9 +48,10 @@ typedef enum source_found { SOURCE_FOUND, SOURCE_ABSENT, SOURCE_BROKEN } source_
 
 typedef struct source source;
 
-/* Takes one policy of a source; false stops. */
+/* Takes one policy of a source; false stops. ts_ns: when it first went live; NULL: the source does
+ * not say. */
 typedef bool source_visit(void *context, const uint8_t hash[HEDGE_HASH_SIZE], const char *text,
-                          size_t n);
+                          size_t n, const int64_t *ts_ns);
 
 /* What each kind of source can do. Every failure leaves source.fault and .message. */
 typedef struct source_ops {

@@ -82,10 +82,12 @@ static bool policies(source *s, source_visit *visit, void *context)
     bool fine = true;
     int step;
 
-    sqlite3_prepare_v2(f->file.db, "SELECT hash, text FROM policies ORDER BY hash", -1, &rows,
+    /* Out of the table itself: an index holds copies of the hashes. */
+    sqlite3_prepare_v2(f->file.db, "SELECT hash, text, ts_ns FROM policies NOT INDEXED", -1, &rows,
                        NULL);
     while ((step = sqlite3_step(rows)) == SQLITE_ROW && fine) {
         const char *text = (const char *)sqlite3_column_text(rows, 1);
+        const int64_t ts_ns = sqlite3_column_int64(rows, 2);
 
         if (sqlite3_column_type(rows, 0) != SQLITE_BLOB ||
             sqlite3_column_bytes(rows, 0) != HEDGE_HASH_SIZE || text == NULL)
@@ -93,7 +95,7 @@ static bool policies(source *s, source_visit *visit, void *context)
                 source_fail(s, "policy", "a row of policies is not a hash of 32 bytes and a text");
         else
             fine = visit(context, sqlite3_column_blob(rows, 0), text,
-                         (size_t)sqlite3_column_bytes(rows, 1));
+                         (size_t)sqlite3_column_bytes(rows, 1), &ts_ns);
     }
     if (fine && step != SQLITE_DONE)
         fine = source_fail(s, "policy", "the table policies cannot be read: %s",

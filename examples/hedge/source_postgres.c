@@ -114,7 +114,7 @@ static bool visit_policies(source *s, const PGresult *rows, source_visit *visit,
             return source_fail(s, "policy",
                                "a row of policies is not a hash of 32 bytes and a text");
         if (!visit(context, (const uint8_t *)PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1),
-                   (size_t)PQgetlength(rows, i, 1)))
+                   (size_t)PQgetlength(rows, i, 1), NULL))
             return false;
     }
     return true;

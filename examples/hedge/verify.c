@@ -107,6 +107,21 @@ static bool check_anchors(verification *v)
     return true;
 }
 
+/* A policy says when it first went live; where all records are here, one of them says it too. */
+static bool check_dates(verification *v)
+{
+    static char message[SOURCE_MESSAGE_MAX]; /* outlives this call */
+    const policy_entry *undated = policy_set_undated(&v->policies);
+    char name[HEX_MAX];
+
+    if (undated == NULL || v->from.chain_count != 1 || v->from.chains[0].base.given) return true;
+    number_write_hex(undated->hash, sizeof undated->hash, name);
+    snprintf(message, sizeof message,
+             "policy %.12s: no record says that it went live at the time it bears", name);
+    v->bad_seq = 0;
+    return fail(v, "policy", message);
+}
+
 static bool verify(verification *v, const source_options *options)
 {
     if (!source_open(options, true, &v->from) || !policy_set_open(&v->policies, &v->from, false))
@@ -114,7 +129,7 @@ static bool verify(verification *v, const source_options *options)
     if (!check_anchors(v)) return false;
     for (size_t i = 0; i < v->from.chain_count; i++)
         if (!verify_chain(v, &v->from.chains[i])) return false;
-    return true;
+    return check_dates(v);
 }
 
 /* ---- what is said about it ---------------------------------------------- */

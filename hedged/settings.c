@@ -194,8 +194,7 @@ static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
                                         "HEDGE_CLICKHOUSE_INTERVAL_MS",
                                         "HEDGE_CLICKHOUSE_TIMEOUT_MS",
                                         "HEDGE_DB_DSN"};
-    static const char *const later[] = {"HEDGE_CLICKHOUSE_", "HEDGE_DB_", "HEDGE_JWT_",
-                                        "HEDGE_TLS_"};
+    static const char *const later[] = {"HEDGE_JWT_", "HEDGE_TLS_"};
 
     for (char **entry = environ; *entry != NULL; entry++) {
         const size_t n = strcspn(*entry, "=");

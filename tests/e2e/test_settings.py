@@ -39,7 +39,6 @@ BAD = {
     "HEDGE_POLICY": ("/nowhere/policy.yaml",),
 }
 UNSUPPORTED = {
-    "HEDGE_DB_URL": "postgresql://127.0.0.1/hedge", "HEDGE_CLICKHOUSE_HOST": "127.0.0.1",
     "HEDGE_JWT_KEY": "k", "HEDGE_JWT_ISSUER": "me",
     "HEDGE_TLS_CERT": "/tmp/cert.pem", "HEDGE_TLS_KEY": "/tmp/key.pem",
 }
@@ -103,11 +102,11 @@ class Settings(daemon.Case):
         self.assertEqual(code, 0, err)
 
     def test_an_unknown_setting_of_ours_is_not_silently_ignored(self):
-        code, _, err = self.run_with("--check", HEDGE_DURABILTY="async")
-        if code == 0:
-            self.assertIn("HEDGE_DURABILTY", err, "a misspelt setting passes without a word")
-        else:
-            self.assertEqual((code, "HEDGE_DURABILTY" in err), (BAD_CONFIG, True), err)
+        # Kubernetes makes such names for services: they must not stop a start.
+        for name in ("HEDGE_DURABILTY", "HEDGE_CLICKHOUSE_PORT", "HEDGE_DB_SERVICE_HOST"):
+            code, _, err = self.run_with("--check", **{name: "tcp://10.0.0.1:8123"})
+            self.assertEqual(code, 0, err)
+            self.assertIn(name, err, "a misspelt setting passes without a word")
 
     def test_prod_and_open_addresses_need_keys(self):
         for settings in ({"HEDGE_ENV": "prod"}, {"HEDGE_API_HOST": "0.0.0.0"},

@@ -70,7 +70,9 @@ def make(path, rows, policies=((POLICY_HASH, POLICY_TEXT),), wal=False):
     base.executescript(TABLES)
     base.executemany("INSERT INTO journal VALUES (?, ?)",
                      [("format", "1"), ("writer", f"{WRITER:016x}")])
-    base.executemany("INSERT INTO policies VALUES (?, 5, ?)", policies)
+    live_ns = next((ts_ns for _, kind, ts_ns, *_ in rows if kind == 4), 5)
+    base.executemany("INSERT INTO policies VALUES (?, ?, ?)",
+                     [(digest, live_ns, text) for digest, text in policies])
     base.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
     base.commit()
     base.close()
@@ -98,7 +100,8 @@ base.execute("PRAGMA synchronous=FULL")
 base.executescript(test_verify.TABLES)
 base.executemany("INSERT INTO journal VALUES (?, ?)",
                  [("format", "1"), ("writer", f"{test_verify.WRITER:016x}")])
-base.execute("INSERT INTO policies VALUES (?, 5, ?)", (test_verify.POLICY_HASH, test_verify.POLICY_TEXT))
+base.execute("INSERT INTO policies VALUES (?, ?, ?)",
+             (test_verify.POLICY_HASH, rows[1][2], test_verify.POLICY_TEXT))
 base.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
 print("ready", flush=True)
 sys.stdin.read()
@@ -142,7 +145,7 @@ class Verify(Case):
             self.assertEqual(content(self.folder), before, "nothing is written or left")
 
     def test_an_empty_journal(self):
-        path = self.journal(rows=[])
+        path = self.journal(rows=[], policies=())
         self.assertIn("records     0", self.run_ok("verify", path))
         self.assertIsNone(strict_json(self.run_ok("verify", path, "--json"))["first_time"])
         self.run_ok("verify", path, "--head", "0:" + "0" * 64)

@@ -97,6 +97,7 @@ typedef struct journal_row {
     size_t n; /* 0: what is there cannot be a record */
     uint8_t record[HEDGE_RECORD_MAX];
     uint8_t hash[HEDGE_HASH_SIZE];
+    uint8_t previous[HEDGE_HASH_SIZE]; /* the hash before it: of parked ones alone */
 } journal_row;
 
 #define JOURNAL_SCAN_MAX 4000 /* rows looked at in one call: the writer waits meanwhile */

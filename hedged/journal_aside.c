@@ -147,11 +147,18 @@ bool journal_aside_parked(journal_aside *a, uint64_t after, size_t limit, journa
     int code = SQLITE_DONE;
 
     *n = 0;
-    if (!prepare(a, "SELECT seq, record, hash FROM parked WHERE seq > ? ORDER BY seq", &s))
+    if (!prepare(a, "SELECT seq, record, hash, previous FROM parked WHERE seq > ? ORDER BY seq",
+                 &s))
         return false;
     sqlite3_bind_int64(s, 1, (sqlite3_int64)after);
-    while (*n < limit && (code = sqlite3_step(s)) == SQLITE_ROW)
-        journal_row_take(s, 0, 1, &rows[(*n)++]);
+    while (*n < limit && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        journal_row *row = &rows[(*n)++];
+
+        journal_row_take(s, 0, 1, row);
+        memset(row->previous, 0, sizeof(row->previous));
+        if (sqlite3_column_bytes(s, 3) == sizeof(row->previous))
+            memcpy(row->previous, sqlite3_column_blob(s, 3), sizeof(row->previous));
+    }
     sqlite3_finalize(s);
     return code == SQLITE_ROW || code == SQLITE_DONE;
 }

@@ -148,8 +148,8 @@ postgres_answer postgres_link_open(postgres_link *link, const char *dsn, int sto
     /* What stands before dbname the DSN may set itself. A host that swallows packets must leave
      * time for the next one of a list. */
     static const char *const names[] = {
-        "tcp_user_timeout", "keepalives_idle",  "keepalives_interval", "keepalives_count",
-        "dbname",           "application_name", "client_encoding",     NULL};
+        "tcp_user_timeout", "keepalives_idle",           "keepalives_interval", "keepalives_count",
+        "dbname",           "fallback_application_name", "client_encoding",     NULL};
     const char *const values[] = {"4000", "5", "5", "3", dsn, "hedged", "UTF8", NULL};
     postgres_answer answer;
 

@@ -20,17 +20,24 @@ typedef struct round {
     int refusals; /* in a row */
 } round;
 
-/* Sends n records in one transaction. *n: how many it were, since those that cannot be read are
- * left out. */
+static bool read_row(const round *r, const journal_row *row, hedge_record *record)
+{
+    journal_head before = {.seq = row->seq - 1};
+
+    memcpy(before.hash, row->previous, sizeof(before.hash));
+    return ship_rows_read(row, &before, r->writer, record) == NULL;
+}
+
+/* Sends n records in one transaction; those that are none are left out, and stay where they are. */
 static postgres_answer send_rows(round *r, const journal_row *rows, size_t n)
 {
     postgres_answer answer = POSTGRES_OK;
 
     ship_rows_clear(r->out, r->writer);
     for (size_t i = 0; i < n && answer == POSTGRES_OK; i++) {
-        hedge_record record = HEDGE_INIT(hedge_record);
+        hedge_record record;
 
-        if (hedge_record_decode(rows[i].record, rows[i].n, &record) != HEDGE_OK) continue;
+        if (!read_row(r, &rows[i], &record)) continue;
         answer = ship_policies_send(r->policies, r->link, r->journal, record.policy_hash);
         ship_rows_add(r->out, &rows[i], &record);
     }
@@ -41,9 +48,9 @@ static postgres_answer send_rows(round *r, const journal_row *rows, size_t n)
 static void take_off(round *r, const journal_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        hedge_record record = HEDGE_INIT(hedge_record);
+        hedge_record record;
 
-        if (hedge_record_decode(rows[i].record, rows[i].n, &record) != HEDGE_OK) continue;
+        if (!read_row(r, &rows[i], &record)) continue;
         r->refusals = 0;
         if (journal_unpark(r->journal, rows[i].seq)) r->taken++;
     }

@@ -7,9 +7,8 @@
 
 #include "clock.h"
 #include "log.h"
+#include "ship_batch.h"
 #include "ship_parked.h"
-#include "ship_policies.h"
-#include "ship_rows.h"
 #include "ship_stand.h"
 
 #include <inttypes.h>
@@ -21,8 +20,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define BATCH_MOST 1000
-#define READ_MOST 250 /* rows at once: the journal's writer waits meanwhile */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS 5000
 #define DRAIN_MS 1000
@@ -31,7 +28,6 @@
 #define PARTITIONS_EVERY_NS (86400 * NS_PER_S)
 #define FORGET_EVERY_NS (60 * NS_PER_S)
 #define FORGET_PAUSE_NS (20 * NS_PER_MS)
-#define REFUSED_MOST 100 /* rows in a row */
 
 struct ship_postgres {
     const settings_postgres *settings;
@@ -46,15 +42,8 @@ struct ship_postgres {
     /* The thread's own. */
     unsigned seed; /* of the jitter */
     postgres_link link;
-    ship_policies policies;
-    ship_rows out;
-    journal_row *rows; /* read, from `at` on not shipped yet */
-    size_t at, n;
-    journal_head done; /* everything up to it is in the database, or parked */
-    uint64_t held;     /* the newest that is in the database */
-    size_t window;     /* how many rows the next transaction may take */
-    int refused;       /* rows in a row */
-    uint64_t clash;    /* where a row was there already; once it may be our own */
+    ship_batch batch;
+    bool idled;                                  /* this connection had nothing left to send */
     int64_t forget_ns, parked_ns, partitions_ns; /* steady clock: when it is due */
 };
 
@@ -80,6 +69,7 @@ static verdict lose(ship_postgres *s, const char *words)
     if (postgres_link_stopping(&s->link)) return SHIP_STOPPED;
     pthread_mutex_lock(&s->lock);
     s->state.failures++;
+    s->state.fault = SHIP_FAULT_NONE; /* if it is still there, the next connection finds it */
     snprintf(s->state.words, sizeof(s->state.words), "%s", words);
     pthread_mutex_unlock(&s->lock);
     return SHIP_LOST;
@@ -98,6 +88,13 @@ static verdict fault(ship_postgres *s, ship_fault found, const char *words)
     return SHIP_FAULT;
 }
 
+static void note_place(ship_postgres *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->state.shipped_seq = s->batch.done.seq;
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* Records went through, or there are none left. */
 static void note_well(ship_postgres *s, size_t records)
 {
@@ -107,7 +104,7 @@ static void note_well(ship_postgres *s, size_t records)
     before = s->state.fault;
     s->state.fault = SHIP_FAULT_NONE;
     s->state.words[0] = '\0';
-    s->state.shipped_seq = s->done.seq;
+    s->state.shipped_seq = s->batch.done.seq;
     s->state.records += records;
     s->state.batches += records > 0;
     pthread_mutex_unlock(&s->lock);
@@ -129,147 +126,28 @@ static verdict judge(ship_postgres *s, postgres_answer answer)
     return found != SHIP_FAULT_NONE ? fault(s, found, s->link.fault) : lose(s, s->link.fault);
 }
 
-/* ---- records ------------------------------------------------------------------ */
-
-/* Reads what is behind what has been read. */
-static bool read_rows(ship_postgres *s, char message[JOURNAL_MESSAGE_MAX])
-{
-    uint64_t after = s->done.seq, next;
-
-    s->at = s->n = 0;
-    while (s->n + READ_MOST <= BATCH_MOST) {
-        journal_row *rows;
-        size_t n;
-
-        if (!journal_rows(s->journal, after, NULL, READ_MOST, &rows, &n, &next, message))
-            return false;
-        memcpy(s->rows + s->n, rows, n * sizeof(*rows));
-        free(rows);
-        s->n += n;
-        if (n < READ_MOST) break;
-        after = s->rows[s->n - 1].seq;
-    }
-    return true;
-}
-
-/* Why a row is no record that follows the one before; NULL: it is. */
-static const char *find_fault(const journal_row *row, const journal_head *before, uint64_t writer,
-                              hedge_record *record)
-{
-    uint8_t hash[HEDGE_HASH_SIZE];
-
-    *record = (hedge_record)HEDGE_INIT(hedge_record);
-    if (hedge_record_decode(row->record, row->n, record) != HEDGE_OK)
-        return "not a record of this format";
-    if (record->seq != row->seq || record->writer != writer) return "a record of another place";
-    hedge_record_chain(before->hash, row->record, row->n, hash);
-    if (row->seq != before->seq + 1 || memcmp(hash, row->hash, sizeof(hash)) != 0)
-        return "it does not follow the record before it in the chain";
-    return NULL;
-}
-
-/* Makes a transaction of up to `window` rows; those behind one that is no record wait. *why: why
- * the first one is none. */
-static postgres_answer gather(ship_postgres *s, const char **why)
-{
-    uint8_t policy[HEDGE_HASH_SIZE] = {0};
-    journal_head before = s->done;
-    journal_state state;
-
-    *why = NULL;
-    journal_read_state(s->journal, &state);
-    ship_rows_clear(&s->out, state.writer);
-    for (size_t i = s->at; i < s->n && s->out.n < s->window; i++) {
-        const journal_row *row = &s->rows[i];
-        postgres_answer answer;
-        hedge_record record;
-
-        *why = find_fault(row, &before, state.writer, &record);
-        if (*why != NULL) break;
-        if (s->out.n == 0 || memcmp(policy, record.policy_hash, sizeof(policy)) != 0) {
-            answer = ship_policies_send(&s->policies, &s->link, s->journal, record.policy_hash);
-            if (answer != POSTGRES_OK) return answer;
-            memcpy(policy, record.policy_hash, sizeof(policy));
-        }
-        ship_rows_add(&s->out, row, &record);
-        before.seq = row->seq;
-        memcpy(before.hash, row->hash, sizeof(before.hash));
-    }
-    return POSTGRES_OK;
-}
-
-static void go_on(ship_postgres *s, size_t n)
-{
-    const journal_row *last = &s->rows[s->at + n - 1];
-
-    s->done.seq = last->seq;
-    memcpy(s->done.hash, last->hash, sizeof(last->hash));
-    s->at += n;
-}
-
-/* Puts the next row aside. */
-static verdict park(ship_postgres *s, const char *reason)
-{
-    const journal_row *row = &s->rows[s->at];
-
-    if (!journal_park(s->journal, row, s->done.hash, reason))
-        return lose(s, "the journal: a record could not be put aside");
-    LOG(LOG_WARN, "row_parked", LOG_NUMBER("seq", row->seq), LOG_TEXT("reason", reason));
-    go_on(s, 1);
-    pthread_mutex_lock(&s->lock);
-    s->state.shipped_seq = s->done.seq;
-    pthread_mutex_unlock(&s->lock);
-    return SHIP_ON;
-}
-
-/* The rows of a transaction were refused for what they are. Halving finds which. */
-static verdict refuse(ship_postgres *s)
-{
-    if (s->out.n > 1) {
-        s->window = s->out.n / 2;
-        return SHIP_ON;
-    }
-    s->window = 1;
-    if (s->refused >= REFUSED_MOST) return fault(s, SHIP_FAULT_REFUSED, s->link.fault);
-    s->refused++;
-    return park(s, s->link.fault);
-}
-
-static verdict send_rows(ship_postgres *s)
-{
-    const postgres_answer answer = ship_rows_send(&s->out, &s->link, true);
-    ship_fault found;
-
-    if (answer == POSTGRES_REFUSED) {
-        switch (ship_cause_of(s->link.sqlstate, &found)) {
-        case SHIP_CAUSE_ROW:
-            return refuse(s);
-        case SHIP_CAUSE_CLASH:
-            if (s->clash == s->out.first_seq) return refuse(s);
-            s->clash = s->out.first_seq;
-            break;
-        default:
-            break;
-        }
-    }
-    if (answer != POSTGRES_OK) return judge(s, answer);
-    s->refused = 0;
-    go_on(s, s->out.n);
-    s->held = s->done.seq;
-    note_well(s, s->out.n);
-    s->window = s->window * 2 < BATCH_MOST ? s->window * 2 : BATCH_MOST;
-    return SHIP_ON;
-}
-
 /* One transaction of what has been read. */
 static verdict ship(ship_postgres *s)
 {
-    const char *why;
-    const postgres_answer answer = gather(s, &why);
+    postgres_answer answer;
 
-    if (answer != POSTGRES_OK) return judge(s, answer);
-    if (s->out.n == 0) return park(s, why);
-    return send_rows(s);
+    switch (ship_batch_send(&s->batch, &s->link, &answer)) {
+    case SHIP_STEP_SENT:
+        note_well(s, s->batch.out.n);
+        return SHIP_ON;
+    case SHIP_STEP_PARKED:
+        note_place(s);
+        return SHIP_ON;
+    case SHIP_STEP_FEWER:
+        return SHIP_ON;
+    case SHIP_STEP_REFUSED:
+        return fault(s, SHIP_FAULT_REFUSED, s->link.fault);
+    case SHIP_STEP_JOURNAL:
+        return lose(s, "the journal: a record could not be put aside");
+    case SHIP_STEP_FAILED:
+        break;
+    }
+    return judge(s, answer);
 }
 
 /* ---- what is due now and then --------------------------------------------------- */
@@ -282,7 +160,7 @@ static void forget(ship_postgres *s, int64_t now_ns)
     size_t gone;
 
     if (now_ns < s->forget_ns) return;
-    if (!journal_forget(s->journal, s->held, before_ns, &gone)) gone = 0;
+    if (!journal_forget(s->journal, s->batch.held, before_ns, &gone)) gone = 0;
     s->forget_ns = now_ns + (gone > 0 ? FORGET_PAUSE_NS : every_ns);
     if (gone == 0) return;
     pthread_mutex_lock(&s->lock);
@@ -297,11 +175,11 @@ static verdict try_parked(ship_postgres *s, int64_t now_ns)
 
     if (now_ns < s->parked_ns) return SHIP_ON;
     s->parked_ns = now_ns + PARKED_EVERY_NS;
-    answer = ship_parked_retry(&s->link, s->journal, &s->policies, &s->out, &taken);
+    answer = ship_parked_retry(&s->link, s->journal, &s->batch.policies, &s->batch.out, &taken);
     pthread_mutex_lock(&s->lock);
     s->state.unparked += taken;
     pthread_mutex_unlock(&s->lock);
-    if (taken > 0) s->refused = 0;
+    if (taken > 0) s->batch.refused = 0;
     return judge(s, answer);
 }
 
@@ -347,6 +225,7 @@ static verdict wait_for_more(ship_postgres *s)
     const int64_t left_ms = (due_ns - clock_steady_ns()) / NS_PER_MS + 1;
 
     note_well(s, 0);
+    s->idled = true;
     if (postgres_link_stopping(&s->link)) return SHIP_STOPPED;
     if (!postgres_link_idle(&s->link, s->notify_fd,
                             left_ms < 0 ? 0 : (int)least(left_ms, IDLE_MOST_MS)))
@@ -361,13 +240,14 @@ static verdict follow(ship_postgres *s)
 
     while (v == SHIP_ON) {
         eventfd_t commits;
+        bool empty;
 
         v = care(s);
         if (v != SHIP_ON) break;
         if (postgres_link_is_over(&s->link)) return SHIP_STOPPED;
         eventfd_read(s->notify_fd, &commits); /* before reading: none is missed */
-        if (s->at == s->n && !read_rows(s, message)) return lose(s, message);
-        v = s->at < s->n ? ship(s) : wait_for_more(s);
+        if (!ship_batch_read(&s->batch, &empty, message)) return lose(s, message);
+        v = empty ? wait_for_more(s) : ship(s);
     }
     return v;
 }
@@ -380,20 +260,17 @@ static verdict settle(ship_postgres *s)
     if (!ship_stand_find(&stand, &s->link, s->journal))
         return stand.fault != SHIP_FAULT_NONE ? fault(s, stand.fault, stand.words)
                                               : lose(s, stand.words);
-    s->done = stand.next_after;
-    s->held = stand.held;
-    s->at = s->n = 0;
-    s->policies = (ship_policies){0};
-    s->window = s->refused > 0 ? 1 : BATCH_MOST;
+    ship_batch_begin(&s->batch, &stand);
+    s->idled = false;
     s->forget_ns = s->parked_ns = s->partitions_ns = 0;
     pthread_mutex_lock(&s->lock);
     s->state.connected = true;
     s->known = true;
-    s->state.shipped_seq = s->done.seq;
+    s->state.shipped_seq = s->batch.done.seq;
     pthread_mutex_unlock(&s->lock);
     LOG(LOG_INFO, "postgres_connected", LOG_TEXT("host", PQhost(s->link.connection)),
         LOG_TEXT("port", PQport(s->link.connection)),
-        LOG_TEXT("database", PQdb(s->link.connection)), LOG_NUMBER("seq", s->held));
+        LOG_TEXT("database", PQdb(s->link.connection)), LOG_NUMBER("seq", stand.held));
     return SHIP_ON;
 }
 
@@ -409,7 +286,7 @@ static verdict session(ship_postgres *s, bool *useful)
         s->link.stop_grace_ms = DRAIN_MS;
         if (v == SHIP_ON) {
             v = follow(s);
-            *useful = s->state.batches > batches || (s->at == s->n && s->state.words[0] == '\0');
+            *useful = s->state.batches > batches || s->idled;
             set_connected(s, false);
             if (v != SHIP_STOPPED)
                 LOG(LOG_WARN, "postgres_lost", LOG_TEXT("message", s->state.words));
@@ -472,10 +349,9 @@ static bool start(ship_postgres *s)
 
     journal_read_state(s->journal, &state);
     s->first_seq = state.head.seq;
-    s->rows = malloc(BATCH_MOST * sizeof(*s->rows));
     s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s->rows == NULL || s->stop_fd < 0 || s->notify_fd < 0) return false;
+    if (!ship_batch_init(&s->batch, s->journal) || s->stop_fd < 0 || s->notify_fd < 0) return false;
     journal_notify(s->journal, s->notify_fd);
     if (pthread_create(&s->thread, NULL, ship_main, s) == 0) return true;
     journal_notify(s->journal, -1);
@@ -487,8 +363,7 @@ static void release(ship_postgres *s)
     if (s->stop_fd >= 0) close(s->stop_fd);
     if (s->notify_fd >= 0) close(s->notify_fd);
     pthread_mutex_destroy(&s->lock);
-    ship_rows_free(&s->out);
-    free(s->rows);
+    ship_batch_free(&s->batch);
     free(s);
 }
 

@@ -150,6 +150,21 @@ static void put_event(text *out, const journal_row *row, const hedge_record *rec
     put_chain(out, row, record);
 }
 
+const char *ship_rows_read(const journal_row *row, const journal_head *before, uint64_t writer,
+                           hedge_record *record)
+{
+    uint8_t hash[HEDGE_HASH_SIZE];
+
+    *record = (hedge_record)HEDGE_INIT(hedge_record);
+    if (hedge_record_decode(row->record, row->n, record) != HEDGE_OK)
+        return "not a record of this format";
+    if (record->seq != row->seq || record->writer != writer) return "a record of another place";
+    hedge_record_chain(before->hash, row->record, row->n, hash);
+    if (row->seq != before->seq + 1 || memcmp(hash, row->hash, sizeof(hash)) != 0)
+        return "it does not follow the record before it in the chain";
+    return NULL;
+}
+
 /* ---- all of them ----------------------------------------------------------------- */
 
 void ship_rows_clear(ship_rows *r, uint64_t writer)

@@ -17,6 +17,11 @@ typedef struct ship_rows {
     uint8_t last_hash[HEDGE_HASH_SIZE];
 } ship_rows;
 
+/* Decodes a row that follows the record `before` in the chain. NULL, or why it cannot: what does
+ * not verify is not sent. */
+const char *ship_rows_read(const journal_row *row, const journal_head *before, uint64_t writer,
+                           hedge_record *record);
+
 /* Empties it, and keeps its memory. */
 void ship_rows_clear(ship_rows *r, uint64_t writer);
 void ship_rows_free(ship_rows *r);

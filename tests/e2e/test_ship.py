@@ -234,6 +234,7 @@ def backlog(case, db, n):
 if __name__ == "__main__":
     if sys.argv[1:2] == ["backlog"]:
         Ship.settings = {"durable": True, "shared_buffers": "128MB", "max_wal_size": "1GB"}
-        Ship.test_backlog = lambda self: print(backlog(self, self.database(), int(sys.argv[2])))
+        count = int(sys.argv[2])
+        Ship.test_backlog = lambda self: print(backlog(self, self.database(), count))
         sys.argv[1:] = ["Ship.test_backlog"]
     daemon.main()

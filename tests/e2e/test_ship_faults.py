@@ -271,6 +271,9 @@ class Trouble(shipping.Case):
         f.close()
         d.settings["HEDGE_DB_DSN"] = db.dsn()
         d.start()
+        self.wait_shipped(d)
+        self.assertEqual(metric(d, "parked"), 3)
+        self.reconnect(db, d)  # what does not verify is not sent the next time either
         seq = self.wait_shipped(d)
         self.assertEqual(metric(d, "parked"), 3)
         writer = int(db.value("SELECT writer FROM chain LIMIT 1"))

@@ -4,7 +4,9 @@
 `test_ship.py backlog N` ships a journal of N records and prints rate and memory.
 """
 import decimal
+import math
 import os
+import random
 import sqlite3
 import struct
 import sys
@@ -96,7 +98,9 @@ class Ship(shipping.Case):
         d = self.serve(db.dsn(), MIXED)
         with d.client() as c:
             load = mixed_load(c, 20)
-            for amount in AMOUNTS:
+            luck = random.Random(11)
+            any_bits = (struct.unpack("<d", luck.randbytes(8))[0] for _ in range(300))
+            for amount in AMOUNTS + tuple(x for x in any_bits if math.isfinite(x)):
                 c.hedge("BTC", amount)
         self.wait_shipped(d)
         self.assert_whole(db, d)

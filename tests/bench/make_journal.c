@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * make_journal: writes a journal of many decisions straight through libhedge and SQLite, to
- * measure what reads journals. make_journal N FILE POLICY [SHADOW_POLICY]; FILE must not exist. */
+ * measure what reads journals; a daemon can go on with it. make_journal N FILE POLICY
+ * [SHADOW_POLICY]; FILE must not exist. */
 #include <hedge/hedge.h>
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -158,8 +159,12 @@ int main(int argc, char **argv)
         "CREATE TABLE policies (hash BLOB PRIMARY KEY, ts_ns INTEGER NOT NULL, text TEXT NOT NULL);"
         "CREATE TABLE records (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, ts_ns INTEGER NOT "
         "NULL, asset TEXT NOT NULL, record BLOB NOT NULL, hash BLOB NOT NULL);"
+        "CREATE TABLE certificates (curve_hash BLOB NOT NULL, build TEXT NOT NULL, ts_ns INTEGER "
+        "NOT NULL, PRIMARY KEY (curve_hash, build));"
         "CREATE TABLE parked (seq INTEGER PRIMARY KEY, ts_ns INTEGER NOT NULL, reason TEXT NOT "
         "NULL, record BLOB NOT NULL, previous BLOB NOT NULL, hash BLOB NOT NULL);"
+        "CREATE TABLE keys (key TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, record BLOB NOT NULL) "
+        "WITHOUT ROWID; CREATE INDEX keys_by_age ON keys (ts_ns);"
         "INSERT INTO journal VALUES ('format', '2'), ('writer', '00123456789abcde'); BEGIN";
     maker m = {.random = UINT64_C(88172645463325252)};
     FILE *there;

@@ -346,7 +346,9 @@ class Replay(AuditCase):
                 if r["policy_hash"] == live:
                     r["policy_hash"] = digest.hex()
         path = self.copied(change)
-        self.sql(path, ("INSERT INTO policies VALUES (?, 1, ?)", (digest, text)))
+        went_live = next(r["ts_ns"] for r in self.records if r["kind"] == 4)
+        self.sql(path, ("DELETE FROM policies WHERE hash = ?", (bytes.fromhex(live),)),
+                 ("INSERT INTO policies VALUES (?, ?, ?)", (digest, went_live, text)))
         self.assertEqual(strict_json(self.run_ok("verify", path, "--json"))["policies_reworded"], 1)
         self.run_ok("replay", path)
 

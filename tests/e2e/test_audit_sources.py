@@ -11,6 +11,7 @@ import daemon
 import journal
 import oracle
 import postgres_server
+import shipping
 from cli import BAD_DATA, Case, FINE, USAGE, hedge, strict_json
 from daemon import Daemon
 from test_journal import RULES, mixed_load
@@ -93,6 +94,12 @@ class Url(AuditCase):
         again = strict_json(self.run_ok("replay", "--url", served.url, "--json"))
         self.assertEqual((again["ok"], again["decisions"], again["shadows"], again["differences"]),
                          (True, shown["decisions"], shown["shadows"], 0))
+        for name in ("4", journal.decision_id(int(shown["writer"], 16), head["seq"] - 1)):
+            x = strict_json(self.run_ok("explain", name, "--url", served.url, "--json"))
+            self.assertEqual((x["recomputed"]["same"], x["follows"]), (True, True))
+        new = self.file("new.yaml", oracle.text(SHADOW))
+        answer = strict_json(self.run_ok("diff", new, "--url", served.url, "--json"))
+        self.assertEqual(answer["decisions"], shown["decisions"])
         self.refused(USAGE, "in use by a running daemon.*--url", "verify", served.journal_path)
         self.assertEqual(served.stop(), 0)
         self.found("cannot be read", "verify", "--url", served.url, fault="unreadable", code=USAGE)
@@ -288,6 +295,8 @@ def fill(server, path, skip=()):
     return records
 
 
+AMOUNTS = (0.1 + 0.2, 123456789.12345679, 5e-324, 1.7976931348623157e308, 0.0001, 4503599627370497.5,
+           0.0, -0.0, -1.5, 1e22)
 OPEN = "SET session_replication_role = replica; "  # as the superuser: triggers do not fire
 
 
@@ -331,6 +340,40 @@ class Postgres(AuditCase):
         again = strict_json(self.run_ok("replay", "--db", self.dsn, "--json"))
         self.assertEqual((again["ok"], again["decisions"], again["shadows"]),
                          (True, local["decisions"], local["shadows"]))
+
+    def test_what_a_daemon_ships_is_whole(self):
+        """By the daemon itself, which forgets what has arrived."""
+        db = shipping.Database(self.server)
+        served = self.serve(db_dsn=db.dsn(), journal_keep_s=0)
+        with served.client() as c:
+            mixed_load(c, 30)
+            ids = [c.hedge("BTC", amount).json["decision_id"] for amount in AMOUNTS]
+            daemon.wait_until(lambda: c.metric("hedge_ship_shipped_seq") ==
+                              c.get("/readyz").json["journal"]["seq"], "all is shipped", 30)
+            head = c.get("/readyz").json["journal"]
+            daemon.wait_until(lambda: c.metric("hedge_journal_base_seq") == head["seq"] - 1,
+                              "all but one have left", 30)
+            anchor = int(c.metric("hedge_journal_head_hash"))
+        kept = f"{head['seq']}:{head['hash']}"
+        whole = strict_json(self.run_ok("verify", "--db", db.dsn(), "--head", kept, "--json"))
+        self.assertEqual((whole["records"], whole["head"]["hash"]), (head["seq"], head["hash"]))
+        self.run_ok("verify", "--db", db.dsn(), "--head", f"{head['seq']}:{anchor:013x}")
+        rest = strict_json(self.run_ok("verify", "--url", served.url, "--json"))
+        self.assertEqual((rest["records"], rest["base"]["seq"]), (1, head["seq"] - 1))
+        again = strict_json(self.run_ok("replay", "--db", db.dsn(), "--json"))
+        self.assertEqual((again["ok"], again["decisions"]), (True, whole["decisions"]))
+        for name in ids:
+            x = strict_json(self.run_ok("explain", name, "--db", db.dsn(), "--json"))
+            self.assertEqual((x["id"], x["recomputed"]["same"], x["follows"]), (name, True, True))
+        self.refused(USAGE, "has left for Postgres", "explain", ids[0], "--url", served.url)
+        new = self.file("new.yaml", oracle.text(SHADOW))
+        answer = strict_json(self.run_ok("diff", new, "--db", db.dsn(), "--json"))
+        self.assertEqual(answer["decisions"], whole["decisions"])
+        self.assertEqual(served.stop(), 0)
+        text = self.run_ok("verify", served.journal_path)
+        self.assertIn("have left for Postgres", text)
+        self.refused(USAGE, "has left the file", "verify", served.journal_path, "--head",
+                     f"1:{'0' * 64}")
 
     def test_every_column_changed_by_hand_is_found(self):
         records = fill(self.server, self.journal())

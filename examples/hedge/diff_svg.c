@@ -18,7 +18,11 @@ enum {
     TIME_LEFT = 572,
     TIME_WIDTH = 508,
     SHADES = 6,
-    DELTA_ROWS = 48 /* cells upwards in the panel of differences */
+    FEW = 20,        /* decisions in the fullest cell */
+    DELTA_ROWS = 48, /* cells upwards in the panel of differences */
+    SPARSE = 2000,   /* fewer decisions get wider columns */
+    COLUMNS_SPARSE = 64,
+    MEANS = 32 /* points of the line */
 };
 
 /* ---- what both panels are made of ------------------------------------------------ */
@@ -62,12 +66,19 @@ static void write_style(FILE *out)
           out);
 }
 
+/* Few decisions would be lost on paper in the lightest shades. */
+static int lightest_of(uint64_t most)
+{
+    return most < FEW ? SHADES / 2 : 0;
+}
+
 /* Shades go by the logarithm, as counts do: a cell with one decision is seen
  * beside one with a million. */
 static int shade_of(uint64_t n, uint64_t most)
 {
     const double share = most > 1 ? log((double)n) / log((double)most) : 0;
-    const int shade = (int)(share * SHADES);
+    const int lightest = lightest_of(most);
+    const int shade = lightest + (int)(share * (SHADES - lightest));
 
     return shade < SHADES ? shade : SHADES - 1;
 }
@@ -96,14 +107,14 @@ static void write_upright(FILE *out, double x, double y, const char *text)
 /* What the shades mean: the least count of each. */
 static void write_legend(FILE *out, double right, double y, uint64_t most)
 {
-    const int shades = most > 1 ? SHADES : 1;
+    const int first = lightest_of(most), shades = most > 1 ? SHADES - first : 1;
     char text[NUMBER_TEXT_MAX];
     double x = right - shades * 22;
 
     number_write_grouped(most, text);
     write_text(out, "legend", "end", right, y + 26, text);
     for (int i = 0; i < shades; i++, x += 22)
-        write_cell(out, i, x, y, 22, 10);
+        write_cell(out, first + i, x, y, 22, 10);
     if (shades > 1) write_text(out, "legend", "start", right - shades * 22, y + 26, "1");
     write_text(out, "legend", "end", right - shades * 22 - 8, y + 10, "decisions a cell");
 }
@@ -176,13 +187,18 @@ static double nice_above(double x)
 typedef struct time_frame {
     const diff_times *t;
     FILE *out;
-    double reach;   /* differences from -reach to reach are shown */
-    size_t columns; /* of the bins, that hold anything */
+    double reach;  /* differences from -reach to reach are shown */
+    size_t bins;   /* of the times, that hold anything */
+    size_t merged; /* so many of them are one column */
+    size_t columns;
 } time_frame;
 
 static double at_x(const time_frame *f, double column)
 {
-    return TIME_LEFT + TIME_WIDTH * column / (double)f->columns;
+    const double bin = column * (double)f->merged;
+
+    return TIME_LEFT +
+           TIME_WIDTH * (bin < (double)f->bins ? bin : (double)f->bins) / (double)f->bins;
 }
 
 static double at_y(const time_frame *f, double delta)
@@ -191,18 +207,26 @@ static double at_y(const time_frame *f, double delta)
 }
 
 /* Differences are kept in thousandths; as many of them as fit make a cell. */
-static void gather(const time_frame *f, size_t column, uint64_t cells[DELTA_ROWS])
+static void gather_bin(const time_frame *f, size_t bin, uint64_t cells[DELTA_ROWS])
 {
-    memset(cells, 0, DELTA_ROWS * sizeof *cells);
     for (size_t k = 0; k < DIFF_DELTA_BINS; k++) {
         const double delta = 2 * (double)k / (DIFF_DELTA_BINS - 1) - 1;
         const double row = (delta / f->reach + 1) / 2 * DELTA_ROWS;
 
-        if (f->t->bins[column][k] == 0) continue;
+        if (f->t->bins[bin][k] == 0) continue;
         cells[!(row > 0)          ? 0
               : row >= DELTA_ROWS ? DELTA_ROWS - 1
-                                  : (size_t)row] += f->t->bins[column][k];
+                                  : (size_t)row] += f->t->bins[bin][k];
     }
+}
+
+static void gather(const time_frame *f, size_t column, uint64_t cells[DELTA_ROWS])
+{
+    const size_t first = column * f->merged;
+
+    memset(cells, 0, DELTA_ROWS * sizeof *cells);
+    for (size_t i = first; i < first + f->merged && i < f->bins; i++)
+        gather_bin(f, i, cells);
 }
 
 static uint64_t most_in_cell(const time_frame *f)
@@ -220,8 +244,7 @@ static uint64_t most_in_cell(const time_frame *f)
 static void write_differences(const time_frame *f)
 {
     const uint64_t most = most_in_cell(f);
-    const double width = (double)TIME_WIDTH / (double)f->columns,
-                 height = (double)SIDE / DELTA_ROWS;
+    const double height = (double)SIDE / DELTA_ROWS;
     uint64_t cells[DELTA_ROWS];
 
     for (size_t i = 0; i < f->columns; i++) {
@@ -229,21 +252,33 @@ static void write_differences(const time_frame *f)
         for (size_t k = 0; k < DELTA_ROWS; k++)
             if (cells[k] > 0)
                 write_cell(f->out, shade_of(cells[k], most), at_x(f, (double)i),
-                           TOP + SIDE - (double)(k + 1) * height, width, height);
+                           TOP + SIDE - (double)(k + 1) * height,
+                           at_x(f, (double)i + 1) - at_x(f, (double)i), height);
     }
     write_legend(f->out, TIME_LEFT + TIME_WIDTH, TOP + SIDE + 56, most);
 }
 
+/* The mean of so many columns that it shows a course, not each decision. */
 static void write_mean_line(const time_frame *f, const char *class)
 {
-    const char *step = "M";
+    const size_t step = (f->bins + MEANS - 1) / MEANS;
+    const char *pen = "M";
 
     fprintf(f->out, "<path class=\"%s\" d=\"", class);
-    for (size_t i = 0; i < f->columns; i++) {
-        if (f->t->n[i] == 0) continue;
-        fprintf(f->out, "%s%.2f %.2f", step, at_x(f, (double)i + 0.5),
-                at_y(f, f->t->sum[i] / (double)f->t->n[i]));
-        step = "L";
+    for (size_t first = 0; first < f->bins; first += step) {
+        const size_t end = first + step < f->bins ? first + step : f->bins;
+        double sum = 0;
+        uint64_t n = 0;
+
+        for (size_t i = first; i < end; i++) {
+            sum += f->t->sum[i];
+            n += f->t->n[i];
+        }
+        if (n == 0) continue;
+        fprintf(f->out, "%s%.2f %.2f", pen,
+                TIME_LEFT + TIME_WIDTH * (double)(first + end) / 2 / (double)f->bins,
+                at_y(f, sum / (double)n));
+        pen = "L";
     }
     fputs("\"/>\n", f->out);
 }
@@ -259,7 +294,7 @@ static void write_mean(const time_frame *f)
 static void write_time_axes(const time_frame *f)
 {
     const double bottom = TOP + SIDE;
-    const double span = (double)f->t->width_ns * (double)f->columns;
+    const double span = (double)f->t->width_ns * (double)f->bins;
 
     for (int i = -4; i <= 4; i++) {
         const double delta = f->reach * i / 4;
@@ -275,11 +310,13 @@ static void write_time_axes(const time_frame *f)
         const char *const anchors[] = {"start", "middle", "end"};
 
         moment_write(f->t->first_ns + (int64_t)(span * i / 2), text);
-        text[19] = '\0'; /* whole seconds */
+        text[span < 1e10 ? 23 : 19] = '\0'; /* milliseconds, or whole seconds */
         text[10] = ' ';
         fprintf(f->out, "<path class=\"grid\" d=\"M%.2f %dV%.2f\"/>\n",
                 TIME_LEFT + TIME_WIDTH * i / 2.0, TOP, bottom);
-        write_text(f->out, "tick", anchors[i], TIME_LEFT + TIME_WIDTH * i / 2.0, bottom + 20, text);
+        /* The day stands once where the span is short. */
+        write_text(f->out, "tick", anchors[i], TIME_LEFT + TIME_WIDTH * i / 2.0, bottom + 20,
+                   span < 1e10 && i > 0 ? text + 11 : text);
     }
     write_text(f->out, "label", "middle", TIME_LEFT + TIME_WIDTH / 2.0, bottom + 42, "time, UTC");
     write_upright(f->out, TIME_LEFT - 62, TOP + SIDE / 2.0, "new less old, percentage points");
@@ -289,10 +326,15 @@ static void write_times(const diff *d, FILE *out)
 {
     const diff_times *t = &d->stats.times;
     const double most = d->hedge.max_size;
+    uint64_t both = 0;
     time_frame f = {.t = t, .out = out, .reach = most > 0 ? nice_above(most) : 0.01};
 
+    for (size_t i = 0; i < DIFF_TIME_BINS; i++)
+        both += t->n[i];
     if (f.reach > 1) f.reach = 1;
-    f.columns = (size_t)((uint64_t)(t->last_ns - t->first_ns) / (uint64_t)t->width_ns) + 1;
+    f.bins = (size_t)((uint64_t)(t->last_ns - t->first_ns) / (uint64_t)t->width_ns) + 1;
+    f.merged = both < SPARSE ? (f.bins + COLUMNS_SPARSE - 1) / COLUMNS_SPARSE : 1;
+    f.columns = (f.bins + f.merged - 1) / f.merged;
     write_text(out, "head", "start", TIME_LEFT, TOP - 12, "Difference over time");
     write_time_axes(&f);
     write_differences(&f);

@@ -269,8 +269,8 @@ static void print_shadow(const explanation *x, FILE *out)
     else
         fprintf(out, "hedged %s with confidence %s", say(s->hedge_pct), say(s->confidence));
     if (s->status == HEDGE_OK && d->status == HEDGE_OK)
-        fprintf(out, " (%s%s)", s->hedge_pct < d->hedge_pct ? "" : "+",
-                say(s->hedge_pct - d->hedge_pct));
+        fprintf(out, " (%s%s)", s->hedge_pct > d->hedge_pct ? "+" : "",
+                s->hedge_pct == d->hedge_pct ? "the same hedge" : say(s->hedge_pct - d->hedge_pct));
     fprintf(out, "%s\n",
             !x->shadow_known ? "; its policy is not here"
             : x->shadow_same ? "; the same bits again"

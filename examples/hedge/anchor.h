@@ -6,8 +6,8 @@
 #include "options.h"
 #include "source.h"
 
-/* Fewer digits than this could be met by trying: 52 bits are what the daemon's
- * metric hedge_journal_head_hash holds. */
+/* 52 bits are what the daemon's metric hedge_journal_head_hash holds. Fewer
+ * could be met by trying for a few minutes. */
 enum { ANCHOR_DIGITS_MIN = 13, ANCHORS_MAX = OPTION_LIST_MAX + 1 };
 
 typedef struct anchor {

@@ -144,6 +144,15 @@ def start(policy=None, redis=None, clickhouse=None, dsn=None, **settings):
     return Daemon(policy or RULES, **more)
 
 
+def fed(d, assets=oracle.ASSETS):
+    """Waits until a daemon holds a score and a depth of every asset."""
+    with d.client() as c:
+        daemon.wait_until(
+            lambda: sum("score" in q and "depth1pct_usd" in q
+                        for q in c.get("/quotes").json["quotes"]) == len(assets),
+            "a score and a depth of every asset", 20)
+
+
 # ---- what has arrived ------------------------------------------------------------------------
 
 def shipped(postgres, writer, after=0):

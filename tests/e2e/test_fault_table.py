@@ -137,6 +137,8 @@ class Cell:
         d = stand.start(redis=self._port("redis"), clickhouse=self._port("clickhouse"),
                         dsn=self.servers["postgres"].dsn(port=self._port("postgres")))
         self.closing.append(d.__exit__)
+        if self.fault != "absent at start" or self.server == "postgres":
+            stand.fed(d)
         requests = stand.Requests(d.port)
         self.closing.append(requests.stop)
         if self.fault != "absent at start" or self.server == "postgres":
@@ -191,7 +193,7 @@ class Cell:
             assert trips == {}, f"PostgreSQL touches decisions: {trips}"
             return
         breaker, limit_s = STALE[self.server]
-        allowed = {breaker, "no_quote"}  # no_quote: a daemon that has just started
+        allowed = {breaker, "no_quote"} if self.fault == "absent at start" else {breaker}
         assert set(trips) <= allowed, f"{trips}, and only {allowed} may trip"
         age = "score_age_ns" if self.server == "redis" else "depth_age_ns"
         for r in records:

@@ -20,7 +20,7 @@ ONLY = os.environ.get("HEDGE_FAULT_CELLS", "")
 AT_ONCE = 4
 STALE = {"redis": ("stale_score", 1.0), "clickhouse": ("stale_depth", 1.5)}
 STUCK_S = 2.0  # an answer that took this long has waited for a server
-MEMORY = 32 << 20  # what a fault may cost at its worst
+MEMORY = 96 << 20  # what a fault may cost at its worst; a sanitizer keeps what was freed
 FAULTS = {"absent at start": 3.0, "killed": 3.0, "frozen": 3.0, "slow": 3.0, "garbage": 3.0,
           "cut": 3.0, "blackhole": 3.0, "half": 3.0, "refused": 3.0}
 LONG_S = 10.0  # one freeze of each server lasts longer than every time-out

@@ -29,4 +29,10 @@ static inline int64_t clock_steady_ns(void)
     return clock_read(CLOCK_MONOTONIC);
 }
 
+/* How old something is; what is ahead of the clock is 0 old. */
+static inline int64_t clock_age_ns(int64_t now_ns, int64_t then_ns)
+{
+    return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
 #endif

@@ -73,7 +73,7 @@ static void write_age(text *out, const char *asset, const char *input, bool held
 
     snprintf(labels, sizeof(labels), "asset=\"%s\",input=\"%s\"", asset, input);
     metrics_sample(out, "hedge_quote_age_seconds", labels,
-                   held ? (double)(clock_wall_ns() - ts_ns) / NS_PER_S : (double)NAN);
+                   held ? (double)clock_age_ns(clock_wall_ns(), ts_ns) / NS_PER_S : (double)NAN);
 }
 
 static void write_ages(app *a, text *out)

@@ -23,12 +23,12 @@ static void write_quote(const char *name, const hedge_quote *q, int64_t now_ns, 
             text_member_double(out, "previous_score", q->previous_score);
         text_member_double(out, "confidence", q->confidence);
         text_member_int(out, "ts_ms", q->score_ts_ns / NS_PER_MS);
-        text_member_int(out, "age_ms", (now_ns - q->score_ts_ns) / NS_PER_MS);
+        text_member_int(out, "age_ms", clock_age_ns(now_ns, q->score_ts_ns) / NS_PER_MS);
     }
     if (q->flags & HEDGE_QUOTE_DEPTH) {
         text_member_double(out, "depth1pct_usd", q->depth1pct_usd);
         text_member_int(out, "depth_ts_ms", q->depth_ts_ns / NS_PER_MS);
-        text_member_int(out, "depth_age_ms", (now_ns - q->depth_ts_ns) / NS_PER_MS);
+        text_member_int(out, "depth_age_ms", clock_age_ns(now_ns, q->depth_ts_ns) / NS_PER_MS);
     }
     text_puts(out, "}");
 }

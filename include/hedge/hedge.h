@@ -444,7 +444,7 @@ typedef struct hedge_decision {
     double liquidity_weight;
     double effective_score; /* score * liquidity_weight */
     double liquidity_quality;
-    int64_t score_age_ns; /* now - score_ts; 0 with an override */
+    int64_t score_age_ns; /* now - score_ts, below 0 for a quote ahead of now; 0 with an override */
     int64_t depth_age_ns;
     int64_t ts_ns; /* now_ns */
 } hedge_decision;

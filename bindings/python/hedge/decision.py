@@ -28,7 +28,7 @@ class Decision:
     effective_score: float  # score * liquidity_weight
     liquidity_weight: float  # [0, 1]
     liquidity_quality: float  # [0, 1]
-    score_age_ns: int  # now - score_ts; 0 with an override
+    score_age_ns: int  # now - score_ts, below 0 ahead of now; 0 with an override
     depth_age_ns: int  # now - depth_ts
     ts_ns: int  # now
 

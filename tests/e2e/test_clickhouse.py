@@ -317,7 +317,7 @@ class FalseServers(FeedCase):
         good = line()
         three = http_reply(good * 3)
         chunk = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n" + good.encode()
-        timed_out, closed = "(?i)timed? ?out", "(?i)transfer closed|clos"
+        timed_out, closed = "(?i)timed? ?out", "(?i)transfer closed|clos|end of response"
         return {
             "garbage": (Fake(b"\x00\xff\x17 what is this\r\n" * 50, hold=False),
                         "HTTP/0.9|version"),

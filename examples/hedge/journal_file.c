@@ -117,7 +117,9 @@ static journal_fault open_whole(const char *path, journal_file *file, char *mess
     char uri[3 * PATH_MAX + 64];
 
     write_uri(path, uri, sizeof uri);
-    if (sqlite3_open_v2(uri, &file->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(uri, &file->db,
+                        SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
         return fail_sqlite(file->db, message);
     return JOURNAL_FINE;
 }
@@ -128,7 +130,8 @@ static journal_fault open_with_wal(const char *path, journal_file *file, char *m
      * it: ours has to be gone before SQLite takes its own. */
     close(file->lock);
     file->lock = -1;
-    if (sqlite3_open_v2(path, &file->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(path, &file->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK)
         return fail_sqlite(file->db, message);
     if (sqlite3_db_readonly(file->db, "main") == 1)
         return fail(JOURNAL_UNREADABLE, message,

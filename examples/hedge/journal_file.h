@@ -26,7 +26,8 @@ typedef struct journal_file {
 enum { JOURNAL_MESSAGE_MAX = 512 };
 
 /* Opens and locks the journal, so that no daemon starts on it meanwhile. On a
- * fault the message says what to do. Close it in either case. */
+ * fault the message says what to do. One thread at a time may use it. Close it
+ * in either case. */
 journal_fault journal_file_open(const char *path, journal_file *file,
                                 char message[JOURNAL_MESSAGE_MAX]);
 void journal_file_close(journal_file *file);

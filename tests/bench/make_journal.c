@@ -106,6 +106,11 @@ static void make_records(maker *m, uint64_t n)
     event.kind = HEDGE_RECORD_POLICY;
     hedge_policy_hash(m->policy, event.policy_hash);
     append(m, &event);
+    if (m->shadow != NULL) {
+        event.kind = HEDGE_RECORD_SHADOW_POLICY;
+        hedge_policy_hash(m->shadow, event.policy_hash);
+        append(m, &event);
+    }
     for (int32_t i = 0; i < assets; i++)
         m->score[i] = 0.3 + 0.4 * draw(m);
     while (m->seq < n) {

@@ -33,6 +33,7 @@ typedef struct url_state {
     link_state pages, policies;
     uint64_t after, end; /* the newest record that was given, and the last one wanted */
     bool few;
+    bool walking; /* after the chain is known */
     cJSON *page;
     const cJSON *item; /* the next row of the page */
     uint64_t writer;
@@ -160,6 +161,7 @@ static bool fetch_page(source *s, unsigned limit)
 {
     url_state *u = s->state;
     const cJSON *writer, *records;
+    source_place base;
     char path[64];
     long status;
 
@@ -179,6 +181,13 @@ static bool fetch_page(source *s, unsigned limit)
     if (!cJSON_IsString(writer) || !source_read_writer(writer->valuestring, &u->writer))
         return not_a_page(s, "it names no writer");
     if (!cJSON_IsArray(records)) return not_a_page(s, "it has no records");
+    if (!read_place(cJSON_GetObjectItemCaseSensitive(u->page, "base"), &base))
+        return not_a_page(s, "its base is not a seq and a hash");
+    if (u->walking && base.given && base.seq > u->after)
+        return source_fail(s, "unreadable",
+                           "records up to %" PRIu64 " left for Postgres while they were read: try "
+                           "again, or read them there (--db)",
+                           base.seq);
     u->item = records->child;
     return true;
 }
@@ -189,6 +198,7 @@ static bool start(source *s, const source_chain *chain, uint64_t after, bool few
 
     u->after = after;
     u->end = chain->head.seq;
+    u->walking = true;
     u->few = few;
     cJSON_Delete(u->page);
     u->page = NULL;
@@ -293,6 +303,15 @@ static bool read_item(url_state *u, const cJSON *item, source_row *row, bool che
     return true;
 }
 
+/* The page does not go on where the one before it ended. */
+static bool begins_late(const url_state *u)
+{
+    uint64_t seq;
+
+    return u->item != NULL && read_whole(cJSON_GetObjectItemCaseSensitive(u->item, "seq"), &seq) &&
+           seq > u->after + 1;
+}
+
 static source_step next(source *s, source_row *row)
 {
     url_state *u = s->state;
@@ -300,6 +319,8 @@ static source_step next(source *s, source_row *row)
     if (u->item == NULL) {
         if (u->after >= u->end) return SOURCE_END;
         if (!fetch_page(s, u->few ? PAGE_FEW : PAGE)) return SOURCE_FAILED;
+        /* Records that leave just now are gone a moment before the base says so. */
+        if (begins_late(u) && !fetch_page(s, u->few ? PAGE_FEW : PAGE)) return SOURCE_FAILED;
         if (u->item == NULL) return SOURCE_END;
     }
     if (!read_item(u, u->item, row, s->checked)) {
@@ -380,9 +401,8 @@ static bool read_chain(source *s)
     if (!fetch_page(s, 1)) return false;
     chain = source_add_chain(s, u->writer);
     if (chain == NULL) return false;
-    if (!read_place(cJSON_GetObjectItemCaseSensitive(u->page, "base"), &chain->base))
-        return not_a_page(s, "its base is not a seq and a hash");
-    if (!read_place(cJSON_GetObjectItemCaseSensitive(u->page, "head"), &chain->head))
+    if (!read_place(cJSON_GetObjectItemCaseSensitive(u->page, "base"), &chain->base) ||
+        !read_place(cJSON_GetObjectItemCaseSensitive(u->page, "head"), &chain->head))
         return not_a_page(s, "its head is not a seq and a hash");
     return true;
 }

@@ -191,6 +191,25 @@ class Url(AuditCase):
         self.found("does not have that hash", "replay", "--url",
                    self.pretend(page, changed).url, fault="policy", seq=at + 1)
 
+    def test_records_that_leave_meanwhile_are_not_called_missing(self):
+        page, policies = self.recorded()
+        asked = []
+
+        def answer(path):
+            if path.startswith("/policies/"):
+                return 200, policies[path.rsplit("/", 1)[1]], {}
+            asked.append(path)
+            base = page["base"] if len(asked) == 1 else \
+                {"seq": 5, "hash": page["records"][4]["hash"]}
+            rest = [r for r in page["records"] if r["seq"] > base["seq"]]
+            return 200, json.dumps({**page, "base": base, "records": rest}).encode(), {}
+        made = Pretender(answer)
+        self.addCleanup(made.close)
+        _, out, err = hedge("verify", "--url", made.url)
+        self.assertEqual(out, "")
+        self.assertRegex(err, "records up to 5 left for Postgres while they were read")
+        self.run_ok("verify", "--url", made.url)  # from the new base on
+
     def test_what_is_no_daemon_is_refused(self):
         def always(status, body, **headers):
             made = Pretender(lambda _: (status, body, headers))

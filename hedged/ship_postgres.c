@@ -274,25 +274,30 @@ static verdict settle(ship_postgres *s)
     return SHIP_ON;
 }
 
-/* One connection from beginning to end. *useful: it shipped something, or had nothing left to. */
+/* What an open connection ends in. *useful: it shipped something, or had nothing left to. */
+static verdict use(ship_postgres *s, bool *useful)
+{
+    const uint64_t batches = s->state.batches; /* written by this thread alone */
+    verdict v = settle(s);
+
+    s->link.stop_grace_ms = DRAIN_MS;
+    if (v == SHIP_ON) {
+        v = follow(s);
+        *useful = s->state.batches > batches || s->idled;
+        set_connected(s, false);
+    }
+    if (v == SHIP_LOST) LOG(LOG_WARN, "postgres_lost", LOG_TEXT("message", s->state.words));
+    return v;
+}
+
+/* One connection from beginning to end. */
 static verdict session(ship_postgres *s, bool *useful)
 {
-    const postgres_answer answer = postgres_link_open(&s->link, s->settings->dsn, s->stop_fd);
-    uint64_t batches = s->state.batches; /* written by this thread alone */
-    verdict v = judge(s, answer);
+    verdict v = judge(s, postgres_link_open(&s->link, s->settings->dsn, s->stop_fd));
 
+    *useful = false;
     if (v == SHIP_ON) {
-        v = settle(s);
-        s->link.stop_grace_ms = DRAIN_MS;
-        if (v == SHIP_ON) {
-            v = follow(s);
-            *useful = s->state.batches > batches || s->idled;
-            set_connected(s, false);
-            if (v != SHIP_STOPPED)
-                LOG(LOG_WARN, "postgres_lost", LOG_TEXT("message", s->state.words));
-        } else if (v == SHIP_LOST) {
-            LOG(LOG_WARN, "postgres_lost", LOG_TEXT("message", s->state.words));
-        }
+        v = use(s, useful);
         postgres_link_close(&s->link);
     } else if (v == SHIP_LOST) {
         LOG(LOG_WARN, "postgres_unreachable", LOG_TEXT("message", s->state.words));
@@ -328,7 +333,7 @@ static void *ship_main(void *argument)
     int wait_ms = BACKOFF_FIRST_MS;
 
     for (;;) {
-        bool useful = false;
+        bool useful;
         const verdict v = session(s, &useful);
 
         if (v == SHIP_STOPPED) return NULL;

@@ -87,7 +87,7 @@ class Load:
     """Threads that ask for decisions until the end; what they were told is counted."""
 
     def __init__(self, d, threads=2):
-        self.ids, self.ending, self.lock, self.slowest = set(), threading.Event(), threading.Lock(), 0
+        self.ids, self.ending, self.lock = set(), threading.Event(), threading.Lock()
         self.threads = [threading.Thread(target=self._run, args=(d,)) for _ in range(threads)]
         for thread in self.threads:
             thread.start()

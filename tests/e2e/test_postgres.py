@@ -39,8 +39,9 @@ class Postgres(shipping.Case):
     def test_it_is_repeatable_and_says_what_it_did(self):
         db = self.database(bare=True)
         self.assertIn("22 tables and partitions made", db.init())
-        catalog = ("SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace "
-                   "UNION ALL SELECT tgname || tgrelid::regclass, 't' FROM pg_trigger ORDER BY 1, 2")
+        catalog = ("SELECT relname, relkind FROM pg_class WHERE relnamespace = "
+                   "'public'::regnamespace UNION ALL SELECT tgname || tgrelid::regclass, 't' "
+                   "FROM pg_trigger ORDER BY 1, 2")
         first = db.query(catalog)
         self.assertIn("0 more", db.init())
         self.assertEqual(db.query(catalog), first)
@@ -62,7 +63,7 @@ class Postgres(shipping.Case):
     def test_who_cannot_be_served_is_told_why_and_never_the_password(self):
         free = daemon.free_port()
         cases = [("", BAD_CONFIG, "HEDGE_DB_DSN"),
-                 (self.server.dsn(password="wr0ng-" + shipping.SECRET), BAD_CONFIG, "authentication"),
+                 (self.server.dsn(password="wr0ng-" + shipping.SECRET), BAD_CONFIG, "password"),
                  (self.server.dsn(database="nowhere"), BAD_CONFIG, "nowhere"),
                  (self.server.dsn(port=free), LATER, str(free)),
                  (f"postgresql://hedge:{shipping.SECRET}@127.0.0.1:{free}/x", LATER, str(free)),
@@ -114,7 +115,8 @@ class Postgres(shipping.Case):
         for sql in ("UPDATE events SET note = 'x'", "DELETE FROM events", "TRUNCATE events",
                     "DROP TABLE events", "ALTER TABLE events DISABLE TRIGGER ALL",
                     f"UPDATE events_{month(0):%Y_%m} SET note = 'x'",
-                    "SELECT hedge_guard('events', true)", "SELECT hedge_partition('events', 'x', '')"):
+                    "SELECT hedge_guard('events', true)",
+                    "SELECT hedge_partition('events', 'x', '')"):
             self.refused(db, sql, "", user=name)
         stranger = self.login("stranger", grant=False)["user"]
         for sql in ("SELECT * FROM chain", row(1, 2, "now()"), "SELECT hedge_make_partitions()"):
@@ -156,7 +158,7 @@ class Postgres(shipping.Case):
     def test_more_months_are_made_and_one_that_the_default_partition_holds_stays_there(self):
         db = self.database()
         db.query(row(1, 1, f"{month(5)}"))
-        self.assertEqual(db.value("SELECT hedge_make_partitions(6)"), "8")  # 3 tables, 3 months, - 1
+        self.assertEqual(db.value("SELECT hedge_make_partitions(6)"), "8")  # 3 by 3, less 1
         self.assertEqual(db.value(f"SELECT to_regclass('events_{month(5):%Y_%m}') IS NULL"), "t")
         db.query(row(1, 2, f"{month(6)}"))
         self.assertEqual(db.count(f"events_{month(6):%Y_%m}"), 1)

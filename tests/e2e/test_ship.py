@@ -148,7 +148,7 @@ class Ship(shipping.Case):
 
     def test_a_backlog_goes_out_in_order_and_in_little_memory(self):
         rate, more = backlog(self, self.database(), 100_000)
-        print(f"  backlog of 100000: {rate:.0f} rows/s, {more / daemon.MIB:.1f} MiB more", flush=True)
+        print(f"  a backlog of 100000: {rate:.0f} rows/s, {more / daemon.MIB:.1f} MiB", flush=True)
         if more > 16 * daemon.MIB:
             self.assertTrue(self.sanitized(), more)  # such a build keeps what was freed
 
@@ -176,7 +176,7 @@ class Ship(shipping.Case):
         with d.client() as c:
             fill(c, 3000)
             seq = self.wait_shipped(d)
-            wait_until(lambda: c.metric("hedge_journal_base_seq") == seq - 1, "all but one left", 30)
+            wait_until(lambda: c.metric("hedge_journal_base_seq") == seq - 1, "one is left", 30)
             self.assertEqual(c.metric("hedge_ship_forgotten_total"), seq - 1)
         self.assertEqual(d.stop(), 0)
         d.settings["HEDGE_JOURNAL_KEEP_S"] = "3600"
@@ -196,7 +196,8 @@ class Ship(shipping.Case):
             seq, digest = f.execute("SELECT value FROM journal WHERE key = 'base'"
                                     ).fetchone()[0].split(":")
         f.close()
-        self.assertEqual(db.value(f"SELECT encode(hash, 'hex') FROM chain WHERE seq = {seq}"), digest)
+        self.assertEqual(db.query(f"SELECT encode(hash, 'hex') FROM chain WHERE seq = {seq}"),
+                         [(digest,)])
         _, rows = journal.rows(os.path.join(d.folder, "copy.db"))
         self.assertGreater(len(rows), 0)
         journal.walk(rows, bytes.fromhex(digest), int(seq))
@@ -214,7 +215,7 @@ class Ship(shipping.Case):
             self.assertEqual(records.count("decision"), 500)
             db.query("ALTER TABLE away RENAME TO decisions")
             seq = self.wait_shipped(d)
-            wait_until(lambda: c.metric("hedge_journal_base_seq") == seq - 1, "all but one left", 30)
+            wait_until(lambda: c.metric("hedge_journal_base_seq") == seq - 1, "one is left", 30)
         self.assertEqual(db.count("decisions"), 500)
 
 
@@ -236,8 +237,8 @@ def backlog(case, db, n):
     d.start()
     seq = case.wait_shipped(d, 600)
     took = time.monotonic() - begin
-    case.assertEqual(db.query("SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM chain"),
-                     [(str(seq), str(seq), "1", str(seq))])
+    case.assertEqual(db.query("SELECT count(*), count(DISTINCT seq), min(seq), max(seq) "
+                              "FROM chain"), [(str(seq), str(seq), "1", str(seq))])
     return n / took, d.memory()["VmHWM"] - alone
 
 

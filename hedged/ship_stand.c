@@ -12,6 +12,7 @@
 
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
+#define STATEMENT_MS TEXT(POSTGRES_LINK_STATEMENT_MS)
 
 static bool fail(ship_stand *s, ship_fault fault, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -42,19 +43,12 @@ static bool is_true(const PGresult *result, int column)
 
 /* The server ends what takes too long and notices soon when we are gone, because the writer's lock
  * waits for that. A commit that the server would forget in a crash is none. */
-static const char settings[] = "SET statement_timeout = " TEXT(
-    POSTGRES_LINK_STATEMENT_MS) ";"
-                                "SET idle_in_transaction_session_timeout = " TEXT(
-                                    POSTGRES_LINK_STATEMENT_MS) ";"
-                                                                "SET tcp_keepalives_idle = 5; SET "
-                                                                "tcp_keepalives_interval = 5; SET "
-                                                                "tcp_keepalives_count = 3;"
-                                                                "SELECT "
-                                                                "set_config('synchronous_commit', "
-                                                                "'on', false)"
-                                                                " WHERE "
-                                                                "current_setting('synchronous_"
-                                                                "commit') = 'off';";
+static const char settings[] =
+    "SET statement_timeout = " STATEMENT_MS ";"
+    "SET idle_in_transaction_session_timeout = " STATEMENT_MS ";"
+    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') = 'off';";
 
 static bool set_up(ship_stand *s, postgres_link *link)
 {

@@ -51,6 +51,20 @@ static void bind_hash(sqlite3_stmt *s, int i, const uint8_t hash[HEDGE_HASH_SIZE
     sqlite3_bind_blob(s, i, hash, HEDGE_HASH_SIZE, SQLITE_STATIC);
 }
 
+void journal_row_take(sqlite3_stmt *s, int seq, int record, journal_row *row)
+{
+    const int n = sqlite3_column_bytes(s, record);
+    const int hash = sqlite3_column_bytes(s, record + 1);
+
+    row->seq = (uint64_t)sqlite3_column_int64(s, seq);
+    row->n = 0;
+    memset(row->hash, 0, sizeof(row->hash));
+    if (n < 1 || n > HEDGE_RECORD_MAX || hash != HEDGE_HASH_SIZE) return;
+    row->n = (size_t)n;
+    memcpy(row->record, sqlite3_column_blob(s, record), row->n);
+    memcpy(row->hash, sqlite3_column_blob(s, record + 1), HEDGE_HASH_SIZE);
+}
+
 /* ---- certificates --------------------------------------------------------- */
 
 bool journal_aside_has_certificate(journal_aside *a, const uint8_t curve_hash[HEDGE_HASH_SIZE],

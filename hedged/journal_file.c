@@ -338,20 +338,6 @@ bool journal_file_forget(journal_file *f, uint64_t shipped, int64_t before_ns, s
 
 /* ---- reading -------------------------------------------------------------- */
 
-void journal_row_take(sqlite3_stmt *s, int seq, int record, journal_row *row)
-{
-    const int n = sqlite3_column_bytes(s, record);
-    const int hash = sqlite3_column_bytes(s, record + 1);
-
-    row->seq = (uint64_t)sqlite3_column_int64(s, seq);
-    row->n = 0;
-    memset(row->hash, 0, sizeof(row->hash));
-    if (n < 1 || n > HEDGE_RECORD_MAX || hash != HEDGE_HASH_SIZE) return;
-    row->n = (size_t)n;
-    memcpy(row->record, sqlite3_column_blob(s, record), row->n);
-    memcpy(row->hash, sqlite3_column_blob(s, record + 1), HEDGE_HASH_SIZE);
-}
-
 bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_t limit,
                        journal_row *rows, size_t *n, uint64_t *next_after)
 {

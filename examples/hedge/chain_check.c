@@ -51,9 +51,12 @@ static bool check_place(const source_row *row, uint64_t expected, bool shipped, 
                      seq);
     if (row->seq != expected)
         return fault(f, "missing", expected, "missing: record %" PRIu64 " comes next%s", row->seq,
-                     shipped ? " (a record that Postgres refused waits in the journal's table "
-                               "`parked`; see docs/audit.md)"
-                             : "");
+                     shipped && expected == 1
+                         ? " (where old months were dropped, --base says where the "
+                           "chain begins; see docs/audit.md)"
+                     : shipped ? " (a record that Postgres refused waits in the journal's table "
+                                 "`parked`; see docs/audit.md)"
+                               : "");
     if (row->malformed)
         return fault(f, "changed", expected, "changed: its columns are not of the journal's types");
     return true;

@@ -22,6 +22,7 @@ typedef struct verification {
     const command *self;
     source from;
     policy_set policies;
+    const char *base; /* where the chain begins, as given; NULL: where the source says */
     anchor kept[OPTION_LIST_MAX];
     size_t kept_count;
     chain_report reports[CHAINS_SHOWN_MAX]; /* of the first so many chains */
@@ -122,10 +123,23 @@ static bool check_dates(verification *v)
     return fail(v, "policy", message);
 }
 
+/* A database whose oldest months were dropped cannot say where its chain begins: an auditor who
+ * kept that head can. */
+static bool take_base(verification *v)
+{
+    if (v->base == NULL) return true;
+    if (!v->from.ships) return fail(v, "usage", "--base: only --db takes it; others say it");
+    if (v->from.chain_count != 1)
+        return fail(v, "usage", "--base: it is of one writer's chain; name it with --writer");
+    return source_read_place(v->base, &v->from.chains[0].base) ||
+           fail(v, "usage", "--base: it is not SEQ:HASH with the hash's 64 hex digits");
+}
+
 static bool verify(verification *v, const source_options *options)
 {
     if (!source_open(options, true, &v->from) || !policy_set_open(&v->policies, &v->from, false))
         return fail(v, v->from.fault, v->from.message);
+    if (!take_base(v)) return false;
     if (!check_anchors(v)) return false;
     for (size_t i = 0; i < v->from.chain_count; i++)
         if (!verify_chain(v, &v->from.chains[i])) return false;
@@ -173,8 +187,8 @@ static void print_chain(const verification *v, const chain_report *r)
     }
     printf("  writer      %016" PRIx64 "\n", r->chain.writer);
     if (r->chain.base.given)
-        printf("  base        records 1 to %" PRIu64 " have left for Postgres\n",
-               r->chain.base.seq);
+        printf("  base        records 1 to %" PRIu64 " %s\n", r->chain.base.seq,
+               v->from.ships ? "were not looked at (--base)" : "have left for Postgres");
     if (r->chain.parked > 0)
         printf("  parked      %" PRIu64 " that Postgres refused (copies; the records are here)\n",
                r->chain.parked);
@@ -288,7 +302,8 @@ static int run(const command *self, int argc, char **argv)
     source_options from = {0};
     bool as_json = false;
     option_list heads = {.name = "head"};
-    const option options[] = {SOURCE_OPTIONS(from), {"json", NULL, &as_json}};
+    const option options[] = {
+        SOURCE_OPTIONS(from), {"base", &v.base, NULL}, {"json", NULL, &as_json}};
     int result;
 
     v = (verification){.self = self};
@@ -338,7 +353,9 @@ const command verify_command = {
         "Options:\n"
         "  --head [WRITER:]SEQ:HASH  a head kept elsewhere, which must be in the chain; 13 or "
         "more\n"
-        "                     digits of the hash do; may be given several times\n" HELP_SOURCE
+        "                     digits of the hash do; may be given several times\n"
+        "  --base SEQ:HASH    with --db: the chain begins behind this record, which was a head;\n"
+        "                     for a database whose oldest months were dropped\n" HELP_SOURCE
         "  --json             one JSON object\n" HELP_EXIT_CODES,
     .run = run,
 };

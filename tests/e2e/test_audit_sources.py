@@ -484,6 +484,26 @@ class Postgres(AuditCase):
         self.found("no record", "verify", "--db", self.dsn, "--head",
                    f"{writer}:{head['seq']}:{head['hash']}", fault="truncated")
 
+    def test_dropped_months_leave_a_base(self):
+        path = self.journal()
+        fill(self.server, path)
+        _, rows = journal.rows(path)
+        last = rows[len(rows) // 2]
+        base = f"{last[0]}:{last[5].hex()}"
+        for table in ("decisions", "shadow_decisions", "events"):
+            self.server.query(OPEN + f"DELETE FROM {table} WHERE seq <= {last[0]};")
+        self.found("record 1: missing: .*--base", "verify", "--db", self.dsn, fault="missing",
+                   seq=1)
+        shown = strict_json(self.run_ok("verify", "--db", self.dsn, "--base", base, "--json"))
+        self.assertEqual(shown["records"], len(rows) - last[0])
+        self.assertEqual(shown["base"]["seq"], last[0])
+        self.assertIn("were not looked at", self.run_ok("verify", "--db", self.dsn, "--base", base))
+        self.found(f"record {last[0] + 1}: changed", "verify", "--db", self.dsn, "--base",
+                   f"{last[0]}:{'0' * 64}", fault="changed", seq=last[0] + 1)
+        for words, arguments in (("only --db", (path, "--base", base)),
+                                 ("SEQ:HASH", ("--db", self.dsn, "--base", base[:-1]))):
+            self.found(words, "verify", *arguments, fault="usage", code=USAGE)
+
     def test_policies(self):
         fill(self.server, self.journal())
         self.server.query(OPEN + "CREATE TABLE kept AS SELECT * FROM policies;"

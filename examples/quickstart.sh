@@ -7,6 +7,7 @@
 #   examples/quickstart.sh --once   stops after the first decision
 set -eu
 cd "$(dirname "$0")/.."
+. examples/steps.sh
 once=${1:-}
 case $once in
 "" | --once) ;;
@@ -18,11 +19,7 @@ esac
 
 configs/install-packages.sh build run
 build=build/quickstart
-echo "Building in $build ..."
-mkdir -p $build
-cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release >$build/configure.log 2>&1 ||
-    { cat $build/configure.log >&2; exit 1; }
-cmake --build $build >$build/build.log 2>&1 || { cat $build/build.log >&2; exit 1; }
+build_in $build
 hedge=$build/examples/hedge
 
 # The journal of this run has a folder of its own; it stays for a look.
@@ -30,25 +27,21 @@ run=$(mktemp -d $build/run.XXXXXX)
 daemon= feed=
 stop() {
     trap - EXIT INT TERM
+    trap '' PIPE
     # The feed is a pipeline in a session of its own: stop all of it.
     [ -z "$feed" ] || kill -- -"$feed" 2>/dev/null || true
     [ -z "$daemon" ] || { kill "$daemon" 2>/dev/null && wait "$daemon" || true; }
 }
 trap stop EXIT
+trap 'exit 141' PIPE # as in quickstart.sh | head
 trap 'stop; exit 0' INT TERM
 
 start() {
     HEDGE_API_PORT=$1 HEDGE_POLICY=configs/policy.yaml HEDGE_JOURNAL=$run/journal.db \
         $build/hedged/hedged 2>"$run/hedged.log" &
     daemon=$!
-    url=
-    for _ in $(seq 1200); do # a minute: every score of a new curve is tried first
-        url=$(sed -n 's/.*"event":"listening","url":"\([^"]*\)".*/\1/p' "$run/hedged.log")
-        [ -z "$url" ] || return 0
-        kill -0 $daemon 2>/dev/null || return 1
-        sleep 0.05
-    done
-    return 1
+    wait_for_line '"event":"listening"' "$run/hedged.log" $daemon || return 1
+    url=$(url_in "$run/hedged.log")
 }
 if ! start "${HEDGE_API_PORT:-8000}"; then
     if ! grep -q 'cannot listen' "$run/hedged.log" || ! start 0; then
@@ -59,10 +52,7 @@ fi
 setsid sh examples/sample_feed.sh "$url" &
 feed=$!
 
-for _ in $(seq 1200); do # a minute: every score of a new curve is tried first # until every asset has its first quote
-    ! curl -s "$url/readyz" | grep -q '"status":"ready"' || break
-    sleep 0.1
-done
+wait_until_ready "$url" || :
 body='{"asset":"BTC","amount_usd":250000}'
 echo
 echo "One sized hedge:"

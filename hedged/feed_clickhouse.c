@@ -84,6 +84,10 @@ static bool read_row(const cJSON *object, row *out, problem *p)
         !read_nullable(object, "depth1pct_usd", &out->has_depth, &out->depth1pct_usd, p) ||
         !json_number(object, "ts_ms", NULL, &ms, p))
         return false;
+    if ((b->has_bid && !(b->best_bid > 0.0)) || (b->has_ask && !(b->best_ask > 0.0)))
+        return problem_set(p, 422, "bad_value",
+                           b->has_bid && !(b->best_bid > 0.0) ? "best_bid" : "best_ask",
+                           "must be a price above 0");
     if (!read_time(ms, &out->ts_ns))
         return problem_set(p, 422, "bad_value", "ts_ms", "must be a Unix time in milliseconds");
     b->result = !b->has_bid || !b->has_ask     ? FEED_CLICKHOUSE_ONE_SIDED

@@ -3,8 +3,11 @@
 #include "settings_clickhouse.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -106,15 +109,33 @@ static bool read_url(const char *url, settings_clickhouse *out)
 
 /* Without white space and semicolons at its end: older servers take a
  * semicolon for the beginning of another statement. */
+/* A pipe would be waited for. */
+static bool open_query(const char *path, FILE **file, char message[SETTING_MESSAGE_MAX])
+{
+    static const char name[] = "HEDGE_CLICKHOUSE_QUERY_FILE";
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat info;
+
+    if (fd < 0) return setting_refuse(message, "%s=%.200s: %s", name, path, strerror(errno));
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(fd);
+        return setting_refuse(message, "%s=%.200s: is not a file", name, path);
+    }
+    *file = fdopen(fd, "r");
+    if (*file != NULL) return true;
+    close(fd);
+    return setting_refuse(message, "%s=%.200s: %s", name, path, strerror(errno));
+}
+
 static bool read_query(const char *path, settings_clickhouse *out,
                        char message[SETTING_MESSAGE_MAX])
 {
     static const char name[] = "HEDGE_CLICKHOUSE_QUERY_FILE";
-    FILE *file = fopen(path, "re");
+    FILE *file;
     size_t n;
     bool whole;
 
-    if (file == NULL) return setting_refuse(message, "%s=%.200s: %s", name, path, strerror(errno));
+    if (!open_query(path, &file, message)) return false;
     n = fread(out->query, 1, sizeof(out->query) - 1, file);
     whole = ferror(file) == 0 && fgetc(file) == EOF;
     fclose(file);

@@ -8,13 +8,38 @@
 #define KEEP_DEFAULT_S 604800   /* a week */
 #define KEEP_MOST_S 3153600000L /* a hundred years */
 
-/* An @ in a password that is not written %40 moves the rest of the password into the host, and from
- * there into every message of a failed connection. */
-static bool host_holds_at(const PQconninfoOption *options)
+/* Digits, and commas between several. */
+static bool is_port(const char *text)
 {
-    for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
-        if (o->val != NULL && strncmp(o->keyword, "host", 4) == 0 && strchr(o->val, '@') != NULL)
-            return true;
+    while (*text != '\0') {
+        const size_t n = strcspn(text, ",");
+        char one[8];
+        long port;
+
+        if (n >= sizeof(one)) return false;
+        memcpy(one, text, n);
+        one[n] = '\0';
+        if (n > 0 && !setting_digits(one, 1, 65535, &port)) return false;
+        text += n + (text[n] == ',' ? 1 : 0);
+    }
+    return true;
+}
+
+/* An @ : / or ? in a password that is not written %XX moves the rest of the password into the host,
+ * the port or the database, and from there into every message of a failed connection. */
+static bool is_misread(const char *dsn, const PQconninfoOption *options)
+{
+    const char *uri = strstr(dsn, "://");
+    size_t ats = 0;
+
+    for (const char *at = uri; at != NULL && *at != '\0' && *at != '?'; at++)
+        ats += *at == '@';
+    if (ats > 1) return true;
+    for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
+        if (o->val == NULL) continue;
+        if (strncmp(o->keyword, "host", 4) == 0 && strchr(o->val, '@') != NULL) return true;
+        if (strcmp(o->keyword, "port") == 0 && !is_port(o->val)) return true;
+    }
     return false;
 }
 
@@ -22,7 +47,7 @@ static bool host_holds_at(const PQconninfoOption *options)
 static bool read_dsn(settings_postgres *s, char message[SETTING_MESSAGE_MAX])
 {
     PQconninfoOption *options;
-    bool stray;
+    bool misread;
 
     s->dsn = setting_value("HEDGE_DB_DSN");
     if (s->dsn == NULL) return true;
@@ -32,11 +57,12 @@ static bool read_dsn(settings_postgres *s, char message[SETTING_MESSAGE_MAX])
                               "HEDGE_DB_DSN: must be postgresql://user:password@host:port/database "
                               "with special characters as %%XX, or libpq's \"host=... user=... "
                               "dbname=...\" with values in single quotes where they hold spaces");
-    stray = host_holds_at(options);
+    misread = is_misread(s->dsn, options);
     PQconninfoFree(options);
-    if (stray)
-        return setting_refuse(message, "HEDGE_DB_DSN: there is an @ in the host; in a user or a "
-                                       "password it is written %%40");
+    if (misread)
+        return setting_refuse(message,
+                              "HEDGE_DB_DSN: its host or port cannot be meant so; in a user or a "
+                              "password @ is written %%40, : %%3A and / %%2F");
     return true;
 }
 

@@ -95,6 +95,30 @@ class Settings(daemon.Case):
             self.assertEqual(code, 0 if good else BAD_CONFIG, f"{text[:20]!r}: {err}")
             self.assertEqual("HEDGE_CLICKHOUSE_QUERY_FILE" in err, not good, err)
 
+    def test_a_password_that_is_misread_is_refused_and_not_shown(self):
+        for dsn in ("postgresql://u:SECRETW/abc@127.0.0.1:5432/db",
+                    "postgresql://u:hunter@2:SECRETW@127.0.0.1:5432/db",
+                    "postgresql://u:SECRETW@half2/rest0word@127.0.0.1/db",
+                    "host=a port=SECRETW",
+                    "host=a port=70000", "host=u@SECRETW"):
+            code, out, err = self.run_with("--check", HEDGE_DB_DSN=dsn)
+            self.assertEqual(code, BAD_CONFIG, dsn)
+            self.assertIn("HEDGE_DB_DSN", err)
+            for part in ("SECRETW", "hunter", "half2", "rest0"):
+                self.assertNotIn(part, out + err, dsn)
+        for dsn in ("postgresql://u:a%2Fb%40c@127.0.0.1:5432/db?sslmode=disable&application_name=a@b",
+                    "postgresql://u@h1:5432,h2:5433/db", "postgresql:///db?host=/run/postgresql",
+                    "host=/tmp port=5432 password='a@b:c/d'", "postgresql://[::1]:5432/db"):
+            code, out, err = self.run_with("--check", HEDGE_DB_DSN=dsn)
+            self.assertEqual(code, 0, err)
+
+    def test_a_pipe_for_the_query_is_refused_at_once(self):
+        path = os.path.join(daemon.new_folder(), "query.sql")
+        os.mkfifo(path)
+        code, _, err = self.run_with("--check", HEDGE_CLICKHOUSE_QUERY_FILE=path,
+                                     HEDGE_CLICKHOUSE_URL="http://127.0.0.1:1")
+        self.assertEqual((code, "is not a file" in err), (BAD_CONFIG, True), err)
+
     def test_an_empty_setting_is_off(self):
         empty = dict.fromkeys(("HEDGE_REDIS_URL", "HEDGE_CLICKHOUSE_URL", "HEDGE_DB_DSN", "HEDGE_ENV",
                                "HEDGE_MAX_HEDGE_PCT", "HEDGE_SPLINE_KNOTS", "HEDGE_API_HOST"), "")

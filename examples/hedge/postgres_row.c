@@ -8,7 +8,7 @@
 
 #include "number.h"
 
-/* What every row has, in the order of the view `chain`. */
+/* What every row has, in the order of rows_sql(). */
 enum { SEQ, KIND, TS_NS, ASSET, RECORD, HASH, ID, WRITER, TS, VERSION, NOTE, POLICY, COMMON };
 
 /* The columns of decisions and shadow_decisions alone. */
@@ -48,28 +48,44 @@ static const char event_columns[] =
     "NULL::float8, NULL::float8, NULL::boolean, NULL::bigint, NULL::bigint, NULL::bigint, "
     "NULL::bigint";
 
-void postgres_row_sql(bool all, uint64_t writer, uint64_t after, char sql[POSTGRES_ROW_SQL_MAX])
+/* Of each record: what replay, explain and diff need. The other columns stand behind. */
+static const char first_columns[] = "ts_ns, asset, record, hash";
+static const char common_columns[] = "id, writer, ts, version, note, policy";
+
+void postgres_row_sql(bool all, const char *schema, uint64_t writer, uint64_t after,
+                      char sql[POSTGRES_ROW_SQL_MAX])
 {
-    static const char common[] =
-        "ts_ns, asset, record, hash, id, writer, ts, version, note, policy";
-    static const char declare[] = "DECLARE hedge_rows BINARY NO SCROLL CURSOR FOR SELECT ";
-    char from[64] = "";
+    char from[64] = "", decision[1024] = ", writer", event[1024] = ", writer";
 
     /* From the start on, a record numbered 0 or less is to be seen too. */
-    if (after > 0) snprintf(from, sizeof from, " AND seq > %" PRIu64, after);
-    if (!all)
-        snprintf(sql, POSTGRES_ROW_SQL_MAX,
-                 "%sseq, kind, ts_ns, asset, record, hash FROM chain WHERE writer = %" PRId64
-                 "%s ORDER BY seq",
-                 declare, (int64_t)writer, from);
-    else
-        snprintf(sql, POSTGRES_ROW_SQL_MAX,
-                 "%s* FROM (SELECT seq, 'decision'::text AS kind, %s, %s FROM decisions UNION ALL "
-                 "SELECT seq, 'shadow', %s, %s FROM shadow_decisions UNION ALL "
-                 "SELECT seq, kind, %s, %s FROM events) AS rows WHERE writer = %" PRId64
-                 "%s ORDER BY seq",
-                 declare, common, decision_columns, common, decision_columns, common, event_columns,
-                 (int64_t)writer, from);
+    if (after > 0) snprintf(from, sizeof from, " AND seq > '%" PRIu64 "'::int8", after);
+    if (all) {
+        snprintf(decision, sizeof decision, ", %s, %s", common_columns, decision_columns);
+        snprintf(event, sizeof event, ", %s, %s", common_columns, event_columns);
+    }
+    snprintf(sql, POSTGRES_ROW_SQL_MAX,
+             "DECLARE hedge_rows BINARY NO SCROLL CURSOR FOR SELECT * FROM ("
+             "SELECT seq, 'decision'::text AS kind, %s%s FROM %s.decisions UNION ALL "
+             "SELECT seq, 'shadow'::text, %s%s FROM %s.shadow_decisions UNION ALL "
+             "SELECT seq, kind, %s%s FROM %s.events) AS rows "
+             "WHERE writer = '%" PRId64 "'::int8%s ORDER BY seq",
+             first_columns, decision, schema, first_columns, decision, schema, first_columns, event,
+             schema, (int64_t)writer, from);
+}
+
+void postgres_row_writers_sql(const char *schema, char sql[POSTGRES_WRITERS_SQL_MAX])
+{
+    char rows[POSTGRES_WRITERS_SQL_MAX / 3];
+
+    snprintf(rows, sizeof rows,
+             "(SELECT writer FROM %s.decisions UNION ALL SELECT writer FROM %s.shadow_decisions "
+             "UNION ALL SELECT writer FROM %s.events) AS rows",
+             schema, schema, schema);
+    snprintf(sql, POSTGRES_WRITERS_SQL_MAX,
+             "WITH RECURSIVE w(writer) AS (SELECT min(writer) FROM %s UNION ALL "
+             "SELECT (SELECT min(rows.writer) FROM %s WHERE rows.writer > w.writer) "
+             "FROM w WHERE w.writer IS NOT NULL) SELECT writer FROM w WHERE writer IS NOT NULL",
+             rows, rows);
 }
 
 /* ---- values as they come ------------------------------------------------------ */
@@ -110,14 +126,13 @@ static bool is_integer(const cells *c, int column, int64_t expected)
     return !is_null(c, column) && length(c, column) == 8 && integer(c, column) == expected;
 }
 
+/* To the bit: -0 is not 0. */
 static bool is_double(const cells *c, int column, double expected)
 {
-    const int64_t bits = integer(c, column);
-    double value;
+    int64_t bits;
 
-    memcpy(&value, &bits, sizeof value);
-    return !is_null(c, column) && length(c, column) == 8 &&
-           (value == expected || (value != value && expected != expected));
+    memcpy(&bits, &expected, sizeof bits);
+    return is_integer(c, column, bits);
 }
 
 /* NULL where the inputs have none. */
@@ -195,12 +210,12 @@ static bool is_amount(const cells *c, double expected)
            a.power == b.power && a.n == b.n && memcmp(a.digits, b.digits, a.n) == 0;
 }
 
-/* Microseconds since 2000 are the record's nanoseconds, cut or rounded. */
+/* Microseconds since 2000, rounded down. */
 static bool is_time(const cells *c, int64_t ts_ns)
 {
-    const int64_t floor_us = ts_ns / 1000 - (ts_ns % 1000 < 0 ? 1 : 0) - INT64_C(946684800000000);
+    const int64_t us = ts_ns / 1000 - (ts_ns % 1000 < 0 ? 1 : 0);
 
-    return is_integer(c, TS, floor_us) || (ts_ns % 1000 != 0 && is_integer(c, TS, floor_us + 1));
+    return is_integer(c, TS, us - INT64_C(946684800000000));
 }
 
 static bool is_id(const cells *c, const hedge_record *r)

@@ -7,11 +7,16 @@
 
 #include "source.h"
 
-enum { POSTGRES_ROW_SQL_MAX = 4096 };
+enum { POSTGRES_ROW_SQL_MAX = 8192, POSTGRES_WRITERS_SQL_MAX = 8192 };
 
 /* The statement that declares the cursor hedge_rows over a writer's records
- * behind `after`; `all`: with every column there is, to be compared. */
-void postgres_row_sql(bool all, uint64_t writer, uint64_t after, char sql[POSTGRES_ROW_SQL_MAX]);
+ * behind `after`; `all`: with every column there is, to be compared. `schema`:
+ * quoted, at most POSTGRES_QUOTED_MAX. The indexes give the order: nothing is sorted. */
+void postgres_row_sql(bool all, const char *schema, uint64_t writer, uint64_t after,
+                      char sql[POSTGRES_ROW_SQL_MAX]);
+
+/* The statement that lists the writers, from each to the next one by the indexes. */
+void postgres_row_writers_sql(const char *schema, char sql[POSTGRES_WRITERS_SQL_MAX]);
 
 /* Row i of what such a cursor gave, in binary. row->differs names the first
  * column that does not repeat what the record says. */

@@ -2,7 +2,8 @@
  * source_postgres.c: records out of the tables of configs/postgres.sql.
  *
  * Everything is read in one read-only transaction, so that what is seen is one
- * state of the database, and through cursors, so that memory stays bounded. */
+ * state of the database, and through cursors, so that memory stays bounded. Only
+ * tables proven to be ours are read (postgres_tables.h), never a view. */
 #include <inttypes.h>
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -10,12 +11,14 @@
 #include <string.h>
 
 #include "postgres_row.h"
+#include "postgres_tables.h"
 #include "source.h"
 
 enum { ROWS_A_FETCH = 2000, ROWS_A_LOOK = 3, POLICIES_A_FETCH = 16 };
 
 typedef struct postgres_state {
     PGconn *connection;
+    postgres_schema schema;
     PGresult *rows; /* the newest fetch */
     int at, count;  /* the next of them */
     int fetch;
@@ -24,40 +27,19 @@ typedef struct postgres_state {
 
 /* ---- statements ------------------------------------------------------------- */
 
-/* The first line of what the server or libpq says, without "ERROR:". */
-static bool fail(source *s, const PGresult *result)
-{
-    const postgres_state *p = s->state;
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-    if (text == NULL) text = PQerrorMessage(p->connection);
-    if (state != NULL && strncmp(state, "42P01", 5) == 0)
-        return source_fail(
-            s, "not_a_journal",
-            "not where a daemon ships to: %.300s (hedged --init-db makes the tables)", text);
-    return source_fail(s, "unreadable", "cannot be read: %.*s", (int)strcspn(text, "\n"), text);
-}
-
 /* Runs one statement; NULL: it failed, noted. */
 static PGresult *run(source *s, const char *sql)
 {
     const postgres_state *p = s->state;
-    PGresult *result = PQexec(p->connection, sql);
-    const ExecStatusType status = PQresultStatus(result);
 
-    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return result;
-    fail(s, result);
-    PQclear(result);
-    return NULL;
+    return postgres_run(s, p->connection, sql, NULL);
 }
 
 static bool command_ok(source *s, const char *sql)
 {
-    PGresult *result = run(s, sql);
+    const postgres_state *p = s->state;
 
-    PQclear(result);
-    return result != NULL;
+    return postgres_command(s, p->connection, sql);
 }
 
 /* ---- rows ------------------------------------------------------------------- */
@@ -78,7 +60,7 @@ static bool start(source *s, const source_chain *chain, uint64_t after, bool few
     p->fetch = few ? ROWS_A_LOOK : ROWS_A_FETCH;
     if (p->cursor && !command_ok(s, "CLOSE hedge_rows")) return false;
     p->cursor = false;
-    postgres_row_sql(s->checked, chain->writer, after, sql);
+    postgres_row_sql(s->checked, p->schema.quoted, chain->writer, after, sql);
     p->cursor = command_ok(s, sql);
     return p->cursor;
 }
@@ -122,12 +104,15 @@ static bool visit_policies(source *s, const PGresult *rows, source_visit *visit,
 
 static bool policies(source *s, source_visit *visit, void *context)
 {
-    char sql[64];
+    const postgres_state *p = s->state;
+    char sql[POSTGRES_QUOTED_MAX + 128];
     int count = 1;
 
-    if (!command_ok(s, "DECLARE hedge_policies BINARY NO SCROLL CURSOR FOR "
-                       "SELECT hash, text FROM policies ORDER BY hash"))
-        return false;
+    snprintf(sql, sizeof sql,
+             "DECLARE hedge_policies BINARY NO SCROLL CURSOR FOR "
+             "SELECT hash, text FROM ONLY %s.policies ORDER BY hash",
+             p->schema.quoted);
+    if (!command_ok(s, sql)) return false;
     snprintf(sql, sizeof sql, "FETCH FORWARD %d FROM hedge_policies", POLICIES_A_FETCH);
     while (count > 0) {
         PGresult *rows = run(s, sql);
@@ -143,12 +128,14 @@ static bool policies(source *s, source_visit *visit, void *context)
 /* From each writer the index leads to the next one. */
 static bool list_writers(source *s)
 {
-    PGresult *rows = run(s, "WITH RECURSIVE w(writer) AS (SELECT min(writer) FROM chain UNION ALL "
-                            "SELECT (SELECT min(writer) FROM chain WHERE writer > w.writer) "
-                            "FROM w WHERE w.writer IS NOT NULL) "
-                            "SELECT writer FROM w WHERE writer IS NOT NULL");
-    bool fine = rows != NULL;
+    const postgres_state *p = s->state;
+    char sql[POSTGRES_WRITERS_SQL_MAX];
+    PGresult *rows;
+    bool fine;
 
+    postgres_row_writers_sql(p->schema.quoted, sql);
+    rows = run(s, sql);
+    fine = rows != NULL;
     for (int i = 0; fine && i < PQntuples(rows); i++)
         fine = source_add_chain(s, (uint64_t)strtoll(PQgetvalue(rows, i, 0), NULL, 10)) != NULL;
     PQclear(rows);
@@ -202,12 +189,18 @@ static const char *take_dsn(source *s, const char *given)
     return readable && (env || !secret) ? dsn : NULL;
 }
 
-static void name_it(source *s, const PGconn *c)
+/* The schema's name is the database's word: nothing in it may move a cursor. */
+static void name_it(source *s, const PGconn *c, const char *schema)
 {
     const char *host = PQhost(c), *port = PQport(c), *database = PQdb(c), *user = PQuser(c);
+    const int n = snprintf(s->name, sizeof s->name, "postgres %s@%s:%s/%s",
+                           user != NULL ? user : "", host != NULL ? host : "",
+                           port != NULL ? port : "", database != NULL ? database : "");
 
-    snprintf(s->name, sizeof s->name, "postgres %s@%s:%s/%s", user != NULL ? user : "",
-             host != NULL ? host : "", port != NULL ? port : "", database != NULL ? database : "");
+    if (schema == NULL || n < 0 || (size_t)n >= sizeof s->name) return;
+    snprintf(s->name + n, sizeof s->name - (size_t)n, ", schema %s", schema);
+    for (char *at = s->name + n; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || (unsigned char)*at >= 0x7f) *at = '?';
 }
 
 static bool connect_to(source *s, const char *dsn)
@@ -217,12 +210,18 @@ static bool connect_to(source *s, const char *dsn)
                                 "client_encoding", NULL};
     const char *const values[] = {"10", dsn, "hedge", "UTF8", NULL};
     postgres_state *p = s->state;
+    const char *text;
 
     p->connection = PQconnectdbParams(keys, values, 1);
     if (p->connection == NULL) return source_fail(s, "unreadable", "out of memory");
-    name_it(s, p->connection);
-    if (PQstatus(p->connection) != CONNECTION_OK) return fail(s, NULL);
-    return command_ok(s, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    name_it(s, p->connection, NULL);
+    if (PQstatus(p->connection) != CONNECTION_OK) {
+        text = PQerrorMessage(p->connection);
+        return source_fail(s, "unreadable", "cannot be read: %.*s", (int)strcspn(text, "\n"), text);
+    }
+    if (!postgres_tables_open(s, p->connection, &p->schema)) return false;
+    name_it(s, p->connection, p->schema.name);
+    return true;
 }
 
 bool source_postgres_open(source *s, const char *dsn)

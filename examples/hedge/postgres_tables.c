@@ -8,6 +8,15 @@
 
 /* ---- statements ------------------------------------------------------------- */
 
+void postgres_plain(char *text)
+{
+    for (uint8_t *at = (uint8_t *)text; *at != '\0'; at++)
+        if (*at < ' ' || *at == 0x7f)
+            *at = '?';
+        else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0) /* U+0080 to U+009F */
+            at[0] = at[1] = '?';
+}
+
 /* The first line of what the server or libpq says, without "ERROR:". */
 static void fail(source *s, const PGconn *c, const PGresult *result)
 {
@@ -21,6 +30,7 @@ static void fail(source *s, const PGconn *c, const PGresult *result)
                     text);
     else
         source_fail(s, "unreadable", "cannot be read: %.*s", (int)strcspn(text, "\n"), text);
+    postgres_plain(s->message);
 }
 
 PGresult *postgres_run(source *s, PGconn *c, const char *sql, const char *parameter)
@@ -162,8 +172,10 @@ static bool none(source *s, PGconn *c, const char *sql, const postgres_schema *s
     PGresult *rows = postgres_run(s, c, sql, schema->name);
     bool fine = rows != NULL;
 
-    if (fine && PQntuples(rows) > 0)
+    if (fine && PQntuples(rows) > 0) {
         fine = source_fail(s, fault, "%s%.500s", before, PQgetvalue(rows, 0, 0));
+        postgres_plain(s->message);
+    }
     PQclear(rows);
     return fine;
 }

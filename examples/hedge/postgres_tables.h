@@ -22,6 +22,9 @@ PGresult *postgres_run(source *s, PGconn *c, const char *sql, const char *parame
 /* One whose rows do not matter, or several without a parameter. */
 bool postgres_command(source *s, PGconn *c, const char *sql);
 
+/* Puts '?' for control characters: a name or a message is the database owner's to choose. */
+void postgres_plain(char *text);
+
 /* Finds the schema, begins the read-only transaction in which all is to be read, with the tables
  * held as they are, and proves them to be such. In it nothing but pg_catalog is searched: every
  * other name needs its schema. False: the fault is noted. */

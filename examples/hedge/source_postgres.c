@@ -199,8 +199,7 @@ static void name_it(source *s, const PGconn *c, const char *schema)
 
     if (schema == NULL || n < 0 || (size_t)n >= sizeof s->name) return;
     snprintf(s->name + n, sizeof s->name - (size_t)n, ", schema %s", schema);
-    for (char *at = s->name + n; *at != '\0'; at++)
-        if ((unsigned char)*at < ' ' || (unsigned char)*at >= 0x7f) *at = '?';
+    postgres_plain(s->name + n);
 }
 
 static bool connect_to(source *s, const char *dsn)

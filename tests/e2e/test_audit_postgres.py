@@ -83,11 +83,11 @@ class Owner(AuditCase):
         self.refused_by_all("USAGE on its schema", "not_a_journal", BAD_DATA)
 
     def test_a_schema_of_any_name(self):
-        for name in ('we"ird', "x; DROP", "\x1b[2J"):
+        for name in ('we"ird', "x; DROP", "schön", "\x1b[2J", "\u009b2J"):
             quoted = '"' + name.replace('"', '""') + '"'
             self.db.query(f"ALTER SCHEMA public RENAME TO {quoted};"
                           f"ALTER DATABASE {self.db.name} SET search_path = {quoted}")
-            shown = re.sub(r"[^ -~]", "?", name)
+            shown = name.replace("\x1b", "?").replace("\u009b", "??")
             self.assertTrue(self.whole()["path"].endswith(", schema " + shown))
             self.db.query(f"ALTER SCHEMA {quoted} RENAME TO public")
 
@@ -170,7 +170,10 @@ class Owner(AuditCase):
         self.db.query("ALTER TABLE events RENAME TO kept; CREATE TABLE events (LIKE kept);"
                       f"GRANT SELECT ON events TO {LOGIN}")
         self.refused_by_all("is a plain table, not a partitioned", "not_a_journal", BAD_DATA)
-        self.db.query("DROP TABLE events")
+        self.db.query('CREATE ROLE "\x1b[2J"; ALTER TABLE events OWNER TO "\x1b[2J"')
+        _, _, err = hedge("verify", "--db", self.dsn)
+        self.assertIn('owned by "?[2J", is a plain table', err)
+        self.db.query('DROP TABLE events; DROP ROLE "\x1b[2J"')
         self.refused_by_all("there is no table public.events", "not_a_journal", BAD_DATA)
 
     def test_foreign_tables(self):

@@ -25,11 +25,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "journal_tables.h"
 #include "number.h"
 
 /* Where SQLite locks: the shared range behind the first gigabyte (its file
  * format, section 1.3.10 and os.h). A daemon holds all of it for writing. */
 enum { SHARED_RANGE = 0x40000002, SHARED_LENGTH = 510 };
+
+/* Rows of the table `journal`: the daemon writes three, and none repeats. */
+enum { VALUES_MAX = 64 };
 
 static journal_fault fail(journal_fault fault, char *message, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -86,13 +90,24 @@ static journal_fault inspect(const char *path, journal_file *file, char *message
     return JOURNAL_FINE;
 }
 
-static bool has_wal(const char *path)
+/* A file beside it, of the same name and this end, holds something. */
+static bool has_beside(const char *path, const char *end)
 {
-    char wal[PATH_MAX + 8];
+    char beside[PATH_MAX + 16];
     struct stat status;
 
-    snprintf(wal, sizeof wal, "%s-wal", path);
-    return stat(wal, &status) == 0 && status.st_size > 0;
+    snprintf(beside, sizeof beside, "%s%s", path, end);
+    return stat(beside, &status) == 0 && status.st_size > 0;
+}
+
+/* SQLite would write a rollback journal back into the file, or pass over it, by the way in. */
+static journal_fault refuse_rollback(const char *path, char *message)
+{
+    if (!has_beside(path, "-journal")) return JOURNAL_FINE;
+    return fail(JOURNAL_UNREADABLE, message,
+                "a rollback journal lies beside it (its name and -journal): SQLite would undo what "
+                "it names, and so change the file. Keep both as they are, copy both to a folder of "
+                "your own, open the copy once with sqlite3, and read that");
 }
 
 /* A path as the URI that opens it as immutable: every byte that means
@@ -144,74 +159,85 @@ static journal_fault open_with_wal(const char *path, journal_file *file, char *m
     return JOURNAL_FINE;
 }
 
-/* One value of the table `journal`; false if there is none. */
-static bool read_value(sqlite3 *db, const char *key, char *value, size_t capacity)
-{
-    sqlite3_stmt *query = NULL;
-    bool found = false;
+/* What the table `journal` says. */
+typedef struct journal_values {
+    char format[64], writer[64], base[96]; /* "": not there */
+} journal_values;
 
-    if (sqlite3_prepare_v2(db, "SELECT value FROM journal NOT INDEXED WHERE key = ?1", -1, &query,
-                           NULL) == SQLITE_OK &&
-        sqlite3_bind_text(query, 1, key, -1, SQLITE_STATIC) == SQLITE_OK &&
-        sqlite3_step(query) == SQLITE_ROW && sqlite3_column_text(query, 0) != NULL) {
-        snprintf(value, capacity, "%s", (const char *)sqlite3_column_text(query, 0));
-        found = true;
+/* Takes one row; false: it is not two texts, or its key is there already. */
+static bool take_value(sqlite3_stmt *row, journal_values *v)
+{
+    const struct {
+        const char *key;
+        char *value;
+        size_t capacity;
+    } known[] = {{"format", v->format, sizeof v->format},
+                 {"writer", v->writer, sizeof v->writer},
+                 {"base", v->base, sizeof v->base}};
+    /* Asked first: reading a value as text turns it into one. */
+    const bool texts =
+        sqlite3_column_type(row, 0) == SQLITE_TEXT && sqlite3_column_type(row, 1) == SQLITE_TEXT;
+    const char *key = (const char *)sqlite3_column_text(row, 0);
+    const char *value = (const char *)sqlite3_column_text(row, 1);
+
+    if (!texts || key == NULL || value == NULL ||
+        strlen(key) != (size_t)sqlite3_column_bytes(row, 0) ||
+        strlen(value) != (size_t)sqlite3_column_bytes(row, 1))
+        return false;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(key, known[i].key) != 0) continue;
+        if (known[i].value[0] != '\0' || value[0] == '\0' || strlen(value) >= known[i].capacity)
+            return false;
+        memcpy(known[i].value, value, strlen(value) + 1);
     }
-    sqlite3_finalize(query);
-    return found;
+    return true;
 }
 
-/* The three tables are there, as tables: a view could answer anything. */
-static journal_fault check_tables(sqlite3 *db, char *message)
+/* All of the table itself: its index could lead elsewhere. */
+static journal_fault read_values(sqlite3 *db, journal_values *v, char *message)
 {
-    sqlite3_stmt *query = NULL;
-    int tables = -1;
+    sqlite3_stmt *rows = NULL;
+    bool fine = true;
+    int n = 0, step;
 
-    if (sqlite3_prepare_v2(db,
-                           "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN "
-                           "('journal', 'policies', 'records')",
-                           -1, &query, NULL) == SQLITE_OK &&
-        sqlite3_step(query) == SQLITE_ROW)
-        tables = sqlite3_column_int(query, 0);
-    sqlite3_finalize(query);
-    if (tables < 0) return fail_sqlite(db, message);
-    if (tables != 3)
-        return fail(JOURNAL_FOREIGN, message, "not a journal: a database without its tables");
-    return JOURNAL_FINE;
-}
-
-/* A journal of format 1 has no such table, and nothing parked. */
-static uint64_t count_parked(sqlite3 *db)
-{
-    sqlite3_stmt *query = NULL;
-    uint64_t count = 0;
-
-    if (sqlite3_prepare_v2(db, "SELECT count(*) FROM parked", -1, &query, NULL) == SQLITE_OK &&
-        sqlite3_step(query) == SQLITE_ROW)
-        count = (uint64_t)sqlite3_column_int64(query, 0);
-    sqlite3_finalize(query);
-    return count;
+    sqlite3_prepare_v2(db, "SELECT key, value FROM journal NOT INDEXED", -1, &rows, NULL);
+    while ((step = sqlite3_step(rows)) == SQLITE_ROW && fine)
+        fine = ++n <= VALUES_MAX && take_value(rows, v);
+    sqlite3_finalize(rows);
+    if (!fine)
+        return fail(JOURNAL_FOREIGN, message,
+                    "not a journal: its table journal does not hold each key once, as text");
+    return step == SQLITE_DONE ? JOURNAL_FINE : fail_sqlite(db, message);
 }
 
 static journal_fault check_format(journal_file *file, char *message)
 {
-    char value[64];
+    journal_values v = {0};
     uint8_t writer[8];
+    const journal_fault fault = read_values(file->db, &v, message);
 
-    if (!read_value(file->db, "format", value, sizeof value))
+    if (fault != JOURNAL_FINE) return fault;
+    if (v.format[0] == '\0')
         return fail(JOURNAL_FOREIGN, message, "not a journal: it names no format");
-    if (strcmp(value, "1") != 0 && strcmp(value, "2") != 0)
+    if (strcmp(v.format, "1") != 0 && strcmp(v.format, "2") != 0)
         return fail(JOURNAL_FOREIGN, message,
-                    "a journal of format '%.32s'; this program knows 1 and 2", value);
-    if (!read_value(file->db, "writer", value, sizeof value) ||
-        !number_read_hex(value, sizeof writer, writer))
+                    "a journal of format '%.32s'; this program knows 1 and 2", v.format);
+    if (!number_read_hex(v.writer, sizeof writer, writer))
         return fail(JOURNAL_FOREIGN, message, "not a journal: its writer is not 16 hex digits");
     file->writer = 0;
     for (size_t i = 0; i < sizeof writer; i++)
         file->writer = file->writer << 8 | writer[i];
-    if (!read_value(file->db, "base", file->base, sizeof file->base)) file->base[0] = '\0';
-    file->parked = count_parked(file->db);
+    memcpy(file->base, v.base, sizeof file->base);
     return JOURNAL_FINE;
+}
+
+static journal_fault check_tables(sqlite3 *db, char *message)
+{
+    char why[JOURNAL_MESSAGE_MAX / 2];
+
+    if (journal_tables_check(db, why, sizeof why)) return JOURNAL_FINE;
+    return why[0] == '\0' ? fail_sqlite(db, message)
+                          : fail(JOURNAL_FOREIGN, message, "not a journal: %s", why);
 }
 
 journal_fault journal_file_open(const char *path, journal_file *file,
@@ -225,9 +251,10 @@ journal_fault journal_file_open(const char *path, journal_file *file,
     if (realpath(path, real) == NULL)
         return fail(JOURNAL_UNREADABLE, message, "%s", strerror(errno));
     fault = inspect(real, file, message);
+    if (fault == JOURNAL_FINE) fault = refuse_rollback(real, message);
     if (fault == JOURNAL_FINE)
-        fault =
-            has_wal(real) ? open_with_wal(real, file, message) : open_whole(real, file, message);
+        fault = has_beside(real, "-wal") ? open_with_wal(real, file, message)
+                                         : open_whole(real, file, message);
     if (fault != JOURNAL_FINE) return fault;
     /* The file comes from anywhere: its schema is not to be trusted. */
     sqlite3_db_config(file->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

@@ -19,15 +19,14 @@ typedef struct journal_file {
     sqlite3 *db;
     int lock; /* a descriptor that holds the lock, -1: SQLite holds it */
     uint64_t writer;
-    char base[96];   /* SEQ:HASH of the newest record that has left the file, "": none has */
-    uint64_t parked; /* rows of the table `parked` */
+    char base[96]; /* SEQ:HASH of the newest record that has left the file, "": none has */
 } journal_file;
 
 enum { JOURNAL_MESSAGE_MAX = 512 };
 
-/* Opens and locks the journal, so that no daemon starts on it meanwhile. On a
- * fault the message says what to do. One thread at a time may use it. Close it
- * in either case. */
+/* Opens and locks the journal, so that no daemon starts on it meanwhile, and
+ * proves its tables (journal_tables.h). Nothing of it is changed. On a fault the message says what
+ * to do. One thread at a time may use it. Close it in either case. */
 journal_fault journal_file_open(const char *path, journal_file *file,
                                 char message[JOURNAL_MESSAGE_MAX]);
 void journal_file_close(journal_file *file);

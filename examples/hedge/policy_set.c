@@ -113,8 +113,17 @@ static bool visit(void *context, const uint8_t hash[HEDGE_HASH_SIZE], const char
 {
     policy_set *set = context;
     char message[SOURCE_MESSAGE_MAX] = "";
-    policy_entry *entry = add(set, hash, text, n, message);
+    char name[2 * HEDGE_HASH_SIZE + 1];
+    policy_entry *entry;
+    bool there;
 
+    /* Whoever asks for it later would get either of the two. */
+    place_of(set, hash, &there);
+    if (there) {
+        number_write_hex(hash, HEDGE_HASH_SIZE, name);
+        return source_fail(set->from, "policy", "policy %.12s: two rows bear its hash", name);
+    }
+    entry = add(set, hash, text, n, message);
     if (entry == NULL) return source_fail(set->from, "policy", "%s", message);
     entry->has_ts = ts_ns != NULL;
     entry->ts_ns = ts_ns != NULL ? *ts_ns : 0;

@@ -23,9 +23,10 @@ typedef struct source_place {
 /* The records of one writer. */
 typedef struct source_chain {
     uint64_t writer;
-    source_place base; /* not given: it begins with record 1 */
-    source_place head; /* given where the source itself says where it ends */
-    uint64_t parked;   /* copies of records that Postgres refused (a file alone knows) */
+    source_place base;     /* not given: it begins with record 1 */
+    source_place head;     /* given where the source itself says where it ends */
+    uint64_t parked;       /* copies of records that Postgres refused (a file alone knows) */
+    uint64_t parked_alone; /* those whose record has left the file: the copy is all there is */
 } source_chain;
 
 /* One row: what the source keeps beside the record's bytes, and those. Pointers

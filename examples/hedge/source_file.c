@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * source_file.c: records out of a journal's own SQLite file. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "journal_file.h"
+#include "parked.h"
 #include "source.h"
 
 typedef struct file_state {
     journal_file file;
     sqlite3_stmt *rows;
+    uint64_t head; /* the newest record read so far */
 } file_state;
 
 /* SQLite lacks a word for "the file ended in the middle of a page": every
@@ -26,34 +29,45 @@ static bool start(source *s, const source_chain *chain, uint64_t after, bool few
 {
     file_state *f = s->state;
 
-    (void)chain;
+    /* From the chain's start on, whatever is numbered before it is to be seen too. */
+    const bool whole = after == (chain->base.given ? chain->base.seq : 0);
+
     (void)few;
     sqlite3_finalize(f->rows);
     f->rows = NULL;
-    /* From the start on, a record numbered 0 or less is to be seen too. */
+    f->head = after;
     if (sqlite3_prepare_v2(f->file.db,
-                           after == 0 ? "SELECT seq, kind, ts_ns, asset, record, hash "
-                                        "FROM records ORDER BY seq"
-                                      : "SELECT seq, kind, ts_ns, asset, record, hash "
-                                        "FROM records WHERE seq > ?1 ORDER BY seq",
+                           whole ? "SELECT seq, kind, ts_ns, asset, record, hash "
+                                   "FROM records NOT INDEXED ORDER BY seq"
+                                 : "SELECT seq, kind, ts_ns, asset, record, hash "
+                                   "FROM records NOT INDEXED WHERE seq > ?1 ORDER BY seq",
                            -1, &f->rows, NULL) != SQLITE_OK ||
-        (after > 0 && sqlite3_bind_int64(f->rows, 1, (sqlite3_int64)after) != SQLITE_OK)) {
+        (!whole && sqlite3_bind_int64(f->rows, 1, (sqlite3_int64)after) != SQLITE_OK)) {
         damaged(s);
         return false;
     }
     return true;
 }
 
-static source_step next(source *s, source_row *row)
+/* The records are proven by then: whoever reads them stops at the first that is not. */
+static source_step end(source *s)
 {
     const file_state *f = s->state;
+
+    if (s->checked && !parked_check(s, f->file.db, &s->chains[0], f->head)) return SOURCE_FAILED;
+    return SOURCE_END;
+}
+
+static source_step next(source *s, source_row *row)
+{
+    file_state *f = s->state;
     const int step = sqlite3_step(f->rows);
     const char *asset;
 
-    if (step == SQLITE_DONE) return SOURCE_END;
+    if (step == SQLITE_DONE) return end(s);
     if (step != SQLITE_ROW) return damaged(s);
     *row = (source_row){.writer = f->file.writer};
-    row->seq = (uint64_t)sqlite3_column_int64(f->rows, 0);
+    row->seq = f->head = (uint64_t)sqlite3_column_int64(f->rows, 0);
     row->malformed = sqlite3_column_type(f->rows, 1) != SQLITE_INTEGER ||
                      sqlite3_column_type(f->rows, 2) != SQLITE_INTEGER ||
                      sqlite3_column_type(f->rows, 3) != SQLITE_TEXT ||
@@ -86,13 +100,15 @@ static bool policies(source *s, source_visit *visit, void *context)
     sqlite3_prepare_v2(f->file.db, "SELECT hash, text, ts_ns FROM policies NOT INDEXED", -1, &rows,
                        NULL);
     while ((step = sqlite3_step(rows)) == SQLITE_ROW && fine) {
+        const int text_type = sqlite3_column_type(rows, 1), ts_type = sqlite3_column_type(rows, 2);
         const char *text = (const char *)sqlite3_column_text(rows, 1);
         const int64_t ts_ns = sqlite3_column_int64(rows, 2);
 
         if (sqlite3_column_type(rows, 0) != SQLITE_BLOB ||
-            sqlite3_column_bytes(rows, 0) != HEDGE_HASH_SIZE || text == NULL)
-            fine =
-                source_fail(s, "policy", "a row of policies is not a hash of 32 bytes and a text");
+            sqlite3_column_bytes(rows, 0) != HEDGE_HASH_SIZE || text_type != SQLITE_TEXT ||
+            text == NULL || ts_type != SQLITE_INTEGER)
+            fine = source_fail(s, "policy",
+                               "a row of policies is not a hash of 32 bytes, a text and a time");
         else
             fine = visit(context, sqlite3_column_blob(rows, 0), text,
                          (size_t)sqlite3_column_bytes(rows, 1), &ts_ns);
@@ -113,6 +129,47 @@ static void close_file(source *s)
     free(f);
 }
 
+/* The first row stands behind the base, and there is one: the newest record never leaves. */
+static bool check_base(source *s, const source_place *base)
+{
+    const file_state *f = s->state;
+    sqlite3_stmt *first = NULL;
+    bool fine = true;
+    int64_t seq;
+    int step;
+
+    sqlite3_prepare_v2(f->file.db, "SELECT seq FROM records NOT INDEXED ORDER BY seq LIMIT 1", -1,
+                       &first, NULL);
+    step = sqlite3_step(first);
+    seq = step == SQLITE_ROW ? sqlite3_column_int64(first, 0) : 0;
+    if (step != SQLITE_ROW && step != SQLITE_DONE)
+        fine = damaged(s) != SOURCE_FAILED;
+    else if (step == SQLITE_DONE)
+        fine = source_fail(s, "truncated",
+                           "truncated: no record is behind its base %" PRIu64
+                           ", but the newest one never leaves the file",
+                           base->seq);
+    else if (seq <= 0 || (uint64_t)seq <= base->seq)
+        fine = source_fail(s, "reordered",
+                           "record %" PRId64 " is in the file, whose base says that records 1 to "
+                           "%" PRIu64 " have left it",
+                           seq, base->seq);
+    sqlite3_finalize(first);
+    return fine;
+}
+
+/* Where the chain begins, if records have left. */
+static bool take_base(source *s, source_chain *chain)
+{
+    const file_state *f = s->state;
+
+    if (f->file.base[0] == '\0') return true;
+    if (!source_read_place(f->file.base, &chain->base) || chain->base.seq == 0)
+        return source_fail(s, "not_a_journal",
+                           "not a journal: its base is not SEQ:HASH of a record from 1 on");
+    return check_base(s, &chain->base);
+}
+
 bool source_file_open(source *s, const char *path)
 {
     static const source_ops ops = {
@@ -131,8 +188,5 @@ bool source_file_open(source *s, const char *path)
     if (opened != JOURNAL_FINE) return source_fail(s, names[opened], "%s", message);
     chain = source_add_chain(s, f->file.writer);
     if (chain == NULL) return false;
-    chain->parked = f->file.parked;
-    if (f->file.base[0] != '\0' && !source_read_place(f->file.base, &chain->base))
-        return source_fail(s, "not_a_journal", "not a journal: its base is not SEQ:HASH");
-    return true;
+    return take_base(s, chain) && (!s->checked || parked_count(s, f->file.db, chain));
 }

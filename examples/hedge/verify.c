@@ -165,6 +165,16 @@ static void print_count(const char *name, uint64_t count)
     printf("  %-11s %s\n", name, text);
 }
 
+static void print_parked(const source_chain *chain)
+{
+    printf("  parked      %" PRIu64 " that Postgres refused", chain->parked);
+    if (chain->parked_alone > 0)
+        printf(", of which %" PRIu64 " have left the file: these copies are all there is\n",
+               chain->parked_alone);
+    else
+        printf(" (copies; the records are here)\n");
+}
+
 static void print_chain(const verification *v, const chain_report *r)
 {
     char first[MOMENT_TEXT_MAX], last[MOMENT_TEXT_MAX], hash[HEX_MAX];
@@ -188,10 +198,10 @@ static void print_chain(const verification *v, const chain_report *r)
     printf("  writer      %016" PRIx64 "\n", r->chain.writer);
     if (r->chain.base.given)
         printf("  base        records 1 to %" PRIu64 " %s\n", r->chain.base.seq,
-               v->from.ships ? "were not looked at (--base)" : "have left for Postgres");
-    if (r->chain.parked > 0)
-        printf("  parked      %" PRIu64 " that Postgres refused (copies; the records are here)\n",
-               r->chain.parked);
+               v->from.ships               ? "were not looked at (--base)"
+               : r->chain.parked_alone > 0 ? "have left for Postgres, but those parked"
+                                           : "have left for Postgres");
+    if (r->chain.parked > 0) print_parked(&r->chain);
     number_write_hex(r->hash, sizeof r->hash, hash);
     printf("  head        %" PRIu64 ":%s\n", r->seq, hash);
     for (size_t i = 0; i < v->kept_count; i++)
@@ -251,6 +261,7 @@ static void write_chain(json *j, const chain_report *r)
     json_text(j, "writer", text);
     if (r->chain.base.given) write_place(j, "base", r->chain.base.seq, r->chain.base.hash);
     json_integer(j, "parked", (int64_t)r->chain.parked);
+    json_integer(j, "parked_alone", (int64_t)r->chain.parked_alone);
     write_place(j, "head", r->seq, r->hash);
 }
 

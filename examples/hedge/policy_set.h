@@ -31,7 +31,8 @@ typedef struct policy_set {
 
 /* Reads and checks every policy of a source that can list them; the others are
  * asked for when a record names them. False when one is not what its hash says,
- * a hash is there twice, or they cannot be read: source.fault and .message say why. Free in either case. */
+ * a hash is there twice, or they cannot be read: source.fault and .message say
+ * why. Free in either case. */
 bool policy_set_open(policy_set *set, source *from, bool keep);
 
 /* The policy of a hash; NULL: message says why (without it, it is not there).

@@ -12,7 +12,7 @@
 typedef struct file_state {
     journal_file file;
     sqlite3_stmt *rows;
-    uint64_t head; /* the newest record read so far */
+    int64_t last; /* the number of the row read last; none yet: what stands before the first */
 } file_state;
 
 /* SQLite lacks a word for "the file ended in the middle of a page": every
@@ -35,7 +35,7 @@ static bool start(source *s, const source_chain *chain, uint64_t after, bool few
     (void)few;
     sqlite3_finalize(f->rows);
     f->rows = NULL;
-    f->head = after;
+    f->last = whole ? INT64_MIN : (int64_t)after;
     if (sqlite3_prepare_v2(f->file.db,
                            whole ? "SELECT seq, kind, ts_ns, asset, record, hash "
                                    "FROM records NOT INDEXED ORDER BY seq"
@@ -49,12 +49,22 @@ static bool start(source *s, const source_chain *chain, uint64_t after, bool few
     return true;
 }
 
+/* A table's rows come in the order of their numbers, but where its pages were tied into a ring:
+ * then they would never end. */
+static source_step disordered(source *s, int64_t seq)
+{
+    source_fail(s, "damaged", "damaged file: record %" PRId64 " comes out of its turn", seq);
+    return SOURCE_FAILED;
+}
+
 /* The records are proven by then: whoever reads them stops at the first that is not. */
 static source_step end(source *s)
 {
     const file_state *f = s->state;
 
-    if (s->checked && !parked_check(s, f->file.db, &s->chains[0], f->head)) return SOURCE_FAILED;
+    if (s->checked &&
+        !parked_check(s, f->file.db, &s->chains[0], f->last > 0 ? (uint64_t)f->last : 0))
+        return SOURCE_FAILED;
     return SOURCE_END;
 }
 
@@ -63,11 +73,15 @@ static source_step next(source *s, source_row *row)
     file_state *f = s->state;
     const int step = sqlite3_step(f->rows);
     const char *asset;
+    int64_t seq;
 
     if (step == SQLITE_DONE) return end(s);
     if (step != SQLITE_ROW) return damaged(s);
+    seq = sqlite3_column_int64(f->rows, 0);
+    if (seq <= f->last) return disordered(s, seq);
+    f->last = seq;
     *row = (source_row){.writer = f->file.writer};
-    row->seq = f->head = (uint64_t)sqlite3_column_int64(f->rows, 0);
+    row->seq = (uint64_t)f->last;
     row->malformed = sqlite3_column_type(f->rows, 1) != SQLITE_INTEGER ||
                      sqlite3_column_type(f->rows, 2) != SQLITE_INTEGER ||
                      sqlite3_column_type(f->rows, 3) != SQLITE_TEXT ||

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`hedge verify` over journals' files that a forger made, and over honest ones like them."""
 import sqlite3
+import struct
 
 import daemon
 import journal
@@ -189,6 +190,33 @@ class Forged(FileCase):
             base.commit()
             base.close()
             self.found("not a journal", "verify", path, fault="not_a_journal")
+
+    def test_pages_that_come_twice(self):
+        """As in a table whose pages were tied so that its rows come again and again."""
+        path = self.copied()
+        base = sqlite3.connect(path)
+        root, = base.execute("SELECT rootpage FROM sqlite_master WHERE name = 'records'").fetchone()
+        size, = base.execute("PRAGMA page_size").fetchone()
+        base.close()
+        with open(path, "r+b") as f:
+            f.seek((root - 1) * size)
+            page = f.read(size)
+            self.assertEqual(page[0], 5, "a page of pages")
+            first, second = struct.unpack_from(">HH", page, 12)
+            f.seek((root - 1) * size + second)
+            f.write(page[first:first + 4])
+        seq = self.found("comes out of its turn", "verify", path, fault="damaged",
+                         seq=self.rows_of_page(page, first) + 1)["seq"]
+        self.assertGreater(seq, 1)
+        self.refused(1, "comes out of its turn", "replay", path)
+
+    @staticmethod
+    def rows_of_page(page, cell):
+        """The greatest row number below a cell: a number of 7 bits a byte."""
+        number, at = 0, cell + 4
+        while page[at] & 0x80:
+            number, at = number << 7 | page[at] & 0x7F, at + 1
+        return number << 7 | page[at]
 
     # ---- base
     def test_rows_at_or_below_the_base(self):

@@ -166,12 +166,32 @@ static bool has_password(const char *dsn, bool *readable)
     return found;
 }
 
+/* An @ : or / in a password that is not written %XX moves the rest of it into the host, the port or
+ * the database, and from there into messages. */
+static bool is_misread(const char *dsn)
+{
+    PQconninfoOption *options = PQconninfoParse(dsn, NULL);
+    bool misread = false;
+    size_t ats = 0;
+
+    for (const char *at = strstr(dsn, "://"); at != NULL && *at != '\0' && *at != '?'; at++)
+        ats += *at == '@';
+    for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+        if (o->val == NULL) continue;
+        if (strncmp(o->keyword, "host", 4) == 0) misread |= strchr(o->val, '@') != NULL;
+        if (strcmp(o->keyword, "port") == 0)
+            misread |= strspn(o->val, "0123456789,") != strlen(o->val);
+    }
+    PQconninfoFree(options);
+    return misread || ats > 1;
+}
+
 /* What the parser has to say could repeat a password: it is not shown. */
 static const char *take_dsn(source *s, const char *given)
 {
     const bool env = strcmp(given, "env") == 0;
     const char *dsn = env ? getenv("HEDGE_DB_DSN") : given;
-    bool readable = false, secret;
+    bool readable = false, secret, usable;
 
     if (dsn == NULL || dsn[0] == '\0') {
         source_fail(s, "usage", "HEDGE_DB_DSN is not set");
@@ -182,11 +202,16 @@ static const char *take_dsn(source *s, const char *given)
         source_fail(s, "usage",
                     "the DSN is not one: write \"host=… dbname=… user=…\", or a "
                     "postgresql:// URI");
+    else if (is_misread(dsn))
+        source_fail(s, "usage",
+                    "the DSN's host or port cannot be meant so; in a user or a password @ is "
+                    "written %%40, : %%3A and / %%2F");
     else if (secret && !env)
         source_fail(s, "usage",
                     "a password does not belong on a command line: take the DSN from HEDGE_DB_DSN "
                     "('--db env'), or the password from PGPASSWORD, ~/.pgpass or a service file");
-    return readable && (env || !secret) ? dsn : NULL;
+    usable = readable && !is_misread(dsn) && (env || !secret);
+    return usable ? dsn : NULL;
 }
 
 /* The schema's name is the database's word: nothing in it may move a cursor. */

@@ -582,6 +582,12 @@ class Postgres(AuditCase):
             self.assertNotIn("wrong", out + err)
             _, _, err = hedge("verify", "--db", "env", HEDGE_DB_DSN="password=sesame 'bad")
             self.assertNotIn("sesame", err)
+        for misread in ("postgresql://u:sesame/a@127.0.0.1:1/x", "postgresql://u:p@2:sesame@h:1/x",
+                        "postgresql://u:p@sesame/rest@127.0.0.1/x", "host=a port=sesame"):
+            for given, variables in ((misread, {}), ("env", {"HEDGE_DB_DSN": misread})):
+                _, out, err = hedge("verify", "--db", given, **variables)
+                self.assertRegex(err, "cannot be meant so")
+                self.assertNotIn("sesame", out + err)
         self.found("HEDGE_DB_DSN is not set", "verify", "--db", "env", fault="usage", code=USAGE)
 
     def test_what_is_no_log_is_refused(self):

@@ -38,7 +38,7 @@ bool anchor_read(const char *text, anchor *out)
     if (hash <= text || hash - text >= (ptrdiff_t)sizeof number) return false;
     memcpy(number, text, (size_t)(hash - text));
     number[hash - text] = '\0';
-    return number_read_whole(number, 0, INT64_MAX, &out->seq) && read_hash(hash + 1, out);
+    return number_read_whole(number, 1, INT64_MAX, &out->seq) && read_hash(hash + 1, out);
 }
 
 bool anchor_agrees(const anchor *a, uint64_t seq, const uint8_t hash[HEDGE_HASH_SIZE])

@@ -165,6 +165,15 @@ static bool check_shadow(const source_row *before, const hedge_record *shadow, f
     return fault(f, "shadow", shadow->seq, "a shadow whose %s is not its decision's", member);
 }
 
+/* A decision is made at the time that its record bears: nobody can have decided at another. */
+static bool check_time(const hedge_record *record, findings *f)
+{
+    if (record->kind != HEDGE_RECORD_DECISION && record->kind != HEDGE_RECORD_SHADOW) return true;
+    return record->decision.ts_ns == record->ts_ns ||
+           fault(f, "changed", record->seq,
+                 "changed: the time of its decision is not that of the record");
+}
+
 /* The heads that were kept elsewhere are the hashes of those records here too. */
 static bool check_anchors(const anchor_list *anchors, uint64_t seq, const uint8_t *hash,
                           findings *f)
@@ -202,6 +211,7 @@ static void judge(void *context, walk_batch *batch)
         if (!check_place(row, before->seq + 1, c->policies->from->ships, f) ||
             !check_bytes(c, before, row, &record, f) || !check_policy(c, &record, &known, f) ||
             (record.kind == HEDGE_RECORD_SHADOW && !check_shadow(before, &record, f)) ||
+            !check_time(&record, f) ||
             !check_anchors(c->anchors, row->seq, row->hash, f))
             return;
         count(&record, f);
@@ -284,9 +294,10 @@ bool chain_check(source *from, const source_chain *chain, policy_set *policies,
     }
     if (!check_base(&c, &f)) return report_fault(out, &f);
     if (!walk_run(&job) && out->fault == NULL) {
-        const bool damaged = strcmp(from->fault, "damaged") == 0;
+        const bool next =
+            strcmp(from->fault, "damaged") == 0 || strcmp(from->fault, "truncated") == 0;
 
-        fault(&f, from->fault, damaged ? out->seq + 1 : 0, "%s", from->message);
+        fault(&f, from->fault, next ? out->seq + 1 : 0, "%s", from->message);
         return report_fault(out, &f);
     }
     if (out->fault != NULL) return false;

@@ -10,6 +10,8 @@
 #include "moment.h"
 #include "number.h"
 #include "options.h"
+#include "outcome.h"
+#include "plain.h"
 #include "policy_file.h"
 #include "walk.h"
 
@@ -95,6 +97,7 @@ static bool take(void *context, walk_batch *batch)
             !diff_stats_add(&d->stats, &record, &f->pairs[i]))
             return fail(d, "unreadable", 0, "out of memory");
     }
+    d->bad_writer = batch->rows[0].writer;
     return f->fault == NULL || fail(d, f->fault, f->bad_seq, "changed: its bytes are not a record");
 }
 
@@ -128,7 +131,18 @@ void diff_old_name(const diff *d, char *text, size_t capacity)
         snprintf(text, capacity, "policy %.12s", hedge_policy_hash_hex(d->old));
 }
 
-static int write_svg(const diff *d, const char *path)
+static int cannot_write(const command *self, bool as_json, const char *path)
+{
+    char message[SOURCE_MESSAGE_MAX];
+
+    snprintf(message, sizeof message, "cannot write %.400s: %s", path, strerror(errno));
+    if (as_json)
+        return outcome_show(self, true, &(outcome){.fault = "unwritable", .message = message});
+    fprintf(stderr, "hedge diff: %s\n", plain(message));
+    return RESULT_USAGE;
+}
+
+static int write_svg(const command *self, bool as_json, const diff *d, const char *path)
 {
     const bool standard = strcmp(path, "-") == 0;
     FILE *out = standard ? stdout : fopen(path, "w");
@@ -139,14 +153,12 @@ static int write_svg(const diff *d, const char *path)
         failed = ferror(out) != 0;
         if (!standard && fclose(out) != 0) failed = true;
     }
-    if (!failed) return RESULT_OK;
-    fprintf(stderr, "hedge diff: cannot write %s: %s\n", path, strerror(errno));
-    return RESULT_USAGE;
+    return failed ? cannot_write(self, as_json, path) : RESULT_OK;
 }
 
-static int show(const diff *d, const char *svg, bool as_json)
+static int show(const command *self, const diff *d, const char *svg, bool as_json)
 {
-    if (svg != NULL && write_svg(d, svg) != RESULT_OK) return RESULT_USAGE;
+    if (svg != NULL && write_svg(self, as_json, d, svg) != RESULT_OK) return RESULT_USAGE;
     if (svg != NULL && strcmp(svg, "-") == 0) return RESULT_OK;
     if (as_json) {
         diff_json(d, stdout);
@@ -160,34 +172,55 @@ static int show(const diff *d, const char *svg, bool as_json)
     return RESULT_OK;
 }
 
-static int show_fault(const diff *d)
+static int show_fault(const command *self, bool as_json, const diff *d)
 {
-    fprintf(stderr, "%s: ", d->from.name);
-    if (d->bad_seq > 0) fprintf(stderr, "record %" PRIu64 ": ", d->bad_seq);
-    fprintf(stderr, "%s\n", d->message);
-    return source_fault_result(d->fault);
+    const outcome o = {.path = d->from.name,
+                       .fault = d->fault,
+                       .several = d->from.chain_count > 1,
+                       .writer = d->bad_writer,
+                       .seq = d->bad_seq,
+                       .message = d->message};
+
+    return outcome_show(self, as_json, &o);
+}
+
+/* NULL: said already. A policy's text is not the journal's: its fault has a name of its own. */
+static hedge_policy *load_policy(const command *self, bool as_json, const char *path, int *result)
+{
+    hedge_error error = HEDGE_INIT(hedge_error);
+    hedge_policy *policy = NULL;
+    char text[SOURCE_MESSAGE_MAX];
+
+    if (!as_json) return policy_file_load(self, path, result);
+    if (hedge_policy_load(path, &error, &policy) == HEDGE_OK) return policy;
+    *result = policy_error_result(&error);
+    policy_error_write(&error, text, sizeof text);
+    outcome_show(self, true,
+                 &(outcome){.fault = *result == RESULT_USAGE ? "unreadable" : "bad_policy",
+                            .message = text});
+    return NULL;
 }
 
 /* The policies stand first: one, or two where a third argument or an option
  * names the source. */
-static bool take_policies(const command *self, diff *d, const source_options *from, int argc,
-                          char **argv, int *taken, int *result)
+static bool take_policies(const command *self, bool as_json, diff *d, const source_options *from,
+                          int argc, char **argv, int *taken, int *result)
 {
     const int files = from->url == NULL && from->db == NULL ? 1 : 0;
 
     *result = RESULT_USAGE;
     *taken = argc - files >= 2 ? 2 : 1;
     if (argc < 1) {
-        usage_error(self, "NEW.yaml and FILE are missing (or --url or --db)");
+        outcome_usage(self, as_json, "NEW.yaml and FILE are missing (or --url or --db)");
         return false;
     }
     d->new_path = argv[*taken - 1];
     if (*taken == 2) {
         d->old_path = argv[0];
-        d->old = policy_file_load(self, d->old_path, result);
+        d->old = load_policy(self, as_json, d->old_path, result);
         if (d->old == NULL) return false;
     }
-    d->new = policy_file_load(self, d->new_path, result);
+    d->new = load_policy(self, as_json, d->new_path, result);
     return d->new != NULL;
 }
 
@@ -202,21 +235,25 @@ static int run(const command *self, int argc, char **argv)
                               {"asset", &d.asset, NULL},
                               {"svg", &svg, NULL},
                               {"json", NULL, &as_json}};
+    char message[SOURCE_MESSAGE_MAX];
     int result, taken;
 
     d = (diff){0};
     if (!options_read(self, options, sizeof options / sizeof options[0], &argc, argv, &result))
         return result;
     if (d.since != NULL && !moment_read(d.since, &d.since_ns))
-        return usage_error(self,
-                           "--since: '%s' is not a time as 2026-07-14, 2026-07-14T08:00:00Z or "
-                           "seconds since 1970",
-                           d.since);
-    if (take_policies(self, &d, &from, argc, argv, &taken, &result)) {
-        if (!source_choose(self, &from, argc, argv, taken))
-            result = RESULT_USAGE;
+        return outcome_usage(self, as_json,
+                             "--since: '%.200s' is not a time as 2026-07-14, 2026-07-14T08:00:00Z "
+                             "or seconds since 1970",
+                             d.since);
+    if (as_json && svg != NULL && strcmp(svg, "-") == 0)
+        return outcome_usage(self, as_json, "--svg -: --json writes to standard output too");
+    if (take_policies(self, as_json, &d, &from, argc, argv, &taken, &result)) {
+        if (!source_choose(&from, argc, argv, taken, message))
+            result = outcome_usage(self, as_json, "%s", message);
         else
-            result = compare(&d, &from) ? show(&d, svg, as_json) : show_fault(&d);
+            result = compare(&d, &from) ? show(self, &d, svg, as_json)
+                                        : show_fault(self, as_json, &d);
         source_close(&d.from);
         diff_stats_free(&d.stats);
     }
@@ -249,6 +286,6 @@ const command diff_command = {
         "  --since TIME       from then on: 2026-07-14, 2026-07-14T08:00:00Z, or seconds\n"
         "  --asset NAME       of this asset alone\n"
         "  --svg FILE         write the pictures as a standalone SVG ('-': to standard output)\n"
-        "  --json             one JSON object\n" HELP_EXIT_CODES,
+        "  --json             one JSON object\n" HELP_SOURCE_EXIT_CODES,
     .run = run,
 };

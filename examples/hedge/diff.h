@@ -19,7 +19,7 @@ typedef struct diff {
     diff_stats stats;
     diff_spread hedge, notional;
     const char *fault; /* NULL: none */
-    uint64_t bad_seq;
+    uint64_t bad_writer, bad_seq; /* the record at fault; seq 0: none of them */
     char message[SOURCE_MESSAGE_MAX];
 } diff;
 

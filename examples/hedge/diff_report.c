@@ -9,6 +9,8 @@
 #include "json.h"
 #include "moment.h"
 #include "number.h"
+#include "outcome.h"
+#include "plain.h"
 #include "terminal.h"
 
 enum { ASSETS_SHOWN = 20 };
@@ -101,7 +103,7 @@ static void print_asset(const diff_asset *a, FILE *out)
     number_write_grouped(c->newly_rejected, rejected);
     number_write_grouped(c->newly_decided, decided);
     write_usd(c->sum_delta_notional, usd);
-    fprintf(out, "  %-12s %12s %12s %10s %10s %+9.4f %+9.4f %16s\n", a->name, decisions, changed,
+    fprintf(out, "  %-12s %12s %12s %10s %10s %+9.4f %+9.4f %16s\n", plain(a->name), decisions, changed,
             rejected, decided, both > 0 ? 100 * c->sum_delta_hedge / (double)both : 0.0,
             100 * c->max_delta_hedge, usd);
 }
@@ -118,7 +120,7 @@ static void print_assets(const diff *d, FILE *out)
     if (n > ASSETS_SHOWN) fprintf(out, "  and %zu more (--json has all)\n", n - ASSETS_SHOWN);
 }
 
-static void print_large(const diff_large *l, FILE *out)
+static void print_large(const diff *d, const diff_large *l, FILE *out)
 {
     const hedge_record *r = &l->record;
     char id[37] = "", time[MOMENT_TEXT_MAX], usd[NUMBER_TEXT_MAX + 2], amount[NUMBER_TEXT_MAX];
@@ -132,8 +134,11 @@ static void print_large(const diff_large *l, FILE *out)
                                                                   : r->quote.score,
                  score);
     number_write(r->quote.depth1pct_usd, depth);
-    fprintf(out, "  %s USD  %.5f -> %.5f  %s\n", usd, l->old.hedge_pct, l->new.hedge_pct, r->asset);
-    fprintf(out, "    %s  record %" PRIu64 "  %s\n", id, r->seq, time);
+    fprintf(out, "  %s USD  %.5f -> %.5f  %s\n", usd, l->old.hedge_pct, l->new.hedge_pct,
+            plain(r->asset));
+    fprintf(out, "    %s  record %" PRIu64, id, r->seq);
+    if (d->from.chain_count > 1) fprintf(out, " of writer %016" PRIx64, r->writer);
+    fprintf(out, "  %s\n", time);
     fprintf(out, "    amount_usd %s, %s %s, depth1pct_usd %s\n", amount,
             (r->request.flags & HEDGE_REQUEST_OVERRIDE) != 0 ? "override_score" : "score", score,
             depth);
@@ -145,7 +150,7 @@ void diff_text(const diff *d, FILE *out)
 
     diff_old_name(d, old, sizeof old);
     number_write_grouped(d->stats.all.decisions, decisions);
-    fprintf(out, "%s: %s decisions by policy %.12s, compared with %s\n\n", d->from.name, decisions,
+    fprintf(out, "%s: %s decisions by policy %.12s, compared with %s\n\n", plain(d->from.name), decisions,
             hedge_policy_hash_hex(d->new), old);
     print_counts(d, out);
     print_spread(d, out);
@@ -153,7 +158,7 @@ void diff_text(const diff *d, FILE *out)
     if (d->stats.largest_count > 0)
         fprintf(out, "\n  the largest %zu by notional\n", d->stats.largest_count);
     for (size_t i = 0; i < d->stats.largest_count; i++)
-        print_large(&d->stats.largest[i], out);
+        print_large(d, &d->stats.largest[i], out);
 }
 
 /* ---- the terminal ---------------------------------------------------------------- */
@@ -243,6 +248,7 @@ static void write_large(json *j, const diff_large *l)
     json_open_object(j, NULL);
     hedge_record_id(r->writer, r->seq, text);
     json_text(j, "decision_id", text);
+    outcome_write_writer(j, r->writer);
     json_integer(j, "seq", (int64_t)r->seq);
     moment_write(r->decision.ts_ns, text);
     json_text(j, "time", text);
@@ -292,6 +298,7 @@ void diff_json(const diff *d, FILE *out)
 
     json_open_object(&j, NULL);
     json_text(&j, "path", d->from.name);
+    json_bool(&j, "ok", true);
     write_policy(&j, "new", d->new, d->new_path);
     if (d->old != NULL) write_policy(&j, "old", d->old, d->old_path);
     json_text(&j, "since", d->since);

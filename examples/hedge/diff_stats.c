@@ -81,9 +81,12 @@ static void count_reason(diff_stats *s, const diff_pair *p)
 {
     const bool rejected = p->old.status == HEDGE_OK && p->new.status != HEDGE_OK;
     const bool decided = p->old.status != HEDGE_OK && p->new.status == HEDGE_OK;
-    const uint32_t breaker = HEDGE_BREAKER(rejected ? p->new.status : p->old.status);
+    const int32_t status = rejected ? p->new.status : p->old.status;
+    uint32_t breaker;
 
-    if (breaker >= HEDGE_BREAKER_COUNT) return;
+    /* A record can hold any number in place of a status. */
+    if (status > HEDGE_TRIP_HALTED || status <= HEDGE_TRIP_HALTED - HEDGE_BREAKER_COUNT) return;
+    breaker = HEDGE_BREAKER(status);
     s->rejected_by[breaker] += rejected;
     s->decided_from[breaker] += decided;
 }
@@ -110,6 +113,8 @@ static int compare_doubles(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
 
+    /* What is no number, out of a forged record, comes last: an order needs a place for all. */
+    if (isnan(x) || isnan(y)) return (isnan(x) ? 1 : 0) - (isnan(y) ? 1 : 0);
     return (x > y) - (x < y);
 }
 

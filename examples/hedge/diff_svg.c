@@ -291,6 +291,16 @@ static void write_mean(const time_frame *f)
     write_text(f->out, "meantext", "start", TIME_LEFT + 10, TOP + 20, "&#8212; mean");
 }
 
+/* A time and a span behind it, held at the last one there is. */
+static int64_t later(int64_t ts_ns, double span_ns)
+{
+    int64_t at;
+
+    if (!(span_ns < 9.2e18) || __builtin_add_overflow(ts_ns, (int64_t)span_ns, &at))
+        return INT64_MAX;
+    return at;
+}
+
 static void write_time_axes(const time_frame *f)
 {
     const double bottom = TOP + SIDE;
@@ -309,7 +319,7 @@ static void write_time_axes(const time_frame *f)
         char text[MOMENT_TEXT_MAX];
         const char *const anchors[] = {"start", "middle", "end"};
 
-        moment_write(f->t->first_ns + (int64_t)(span * i / 2), text);
+        moment_write(later(f->t->first_ns, span * i / 2), text);
         text[span < 1e10 ? 23 : 19] = '\0'; /* milliseconds, or whole seconds */
         text[10] = ' ';
         fprintf(f->out, "<path class=\"grid\" d=\"M%.2f %dV%.2f\"/>\n",
@@ -332,7 +342,7 @@ static void write_times(const diff *d, FILE *out)
     for (size_t i = 0; i < DIFF_TIME_BINS; i++)
         both += t->n[i];
     if (f.reach > 1) f.reach = 1;
-    f.bins = (size_t)((uint64_t)(t->last_ns - t->first_ns) / (uint64_t)t->width_ns) + 1;
+    f.bins = (size_t)(((uint64_t)t->last_ns - (uint64_t)t->first_ns) / (uint64_t)t->width_ns) + 1;
     f.merged = both < SPARSE ? (f.bins + COLUMNS_SPARSE - 1) / COLUMNS_SPARSE : 1;
     f.columns = (f.bins + f.merged - 1) / f.merged;
     write_text(out, "head", "start", TIME_LEFT, TOP - 12, "Difference over time");

@@ -9,6 +9,7 @@
 #include "explanation.h"
 #include "number.h"
 #include "options.h"
+#include "outcome.h"
 #include "policy_set.h"
 #include "source.h"
 
@@ -59,13 +60,20 @@ static const source_chain *choose_chain(source *from, const wanted *w)
 
 /* ---- finding it ------------------------------------------------------------------ */
 
+/* Notes a fault of one record; always false. */
+static bool fail_at(explanation *x, source *from, uint64_t seq, const char *fault,
+                    const char *message)
+{
+    x->bad_seq = seq;
+    return source_fail(from, fault, "%s", message);
+}
+
 static bool take_row(explanation *x, source *from, const source_row *row)
 {
     x->record = (hedge_record)HEDGE_INIT(hedge_record);
     if (row->malformed || row->record == NULL ||
         hedge_record_decode(row->record, row->record_size, &x->record) != HEDGE_OK)
-        return source_fail(from, "changed", "record %" PRIu64 ": its bytes are not a record",
-                           row->seq);
+        return fail_at(x, from, row->seq, "changed", "its bytes are not a record");
     memcpy(x->hash, row->hash, sizeof x->hash);
     if (x->linked) {
         uint8_t hash[HEDGE_HASH_SIZE];
@@ -115,6 +123,10 @@ static bool find(explanation *x, source *from, const source_chain *chain, uint64
         found = row.seq == seq;
     }
     if (step == SOURCE_FAILED && !found) return false;
+    if (!found && chain->head.given && seq <= chain->head.seq)
+        return source_fail(from, "missing",
+                           "missing: no record %" PRIu64 " is here, but the head is record %" PRIu64,
+                           seq, chain->head.seq);
     return found || source_fail(from, "usage", "no record %" PRIu64 " is here", seq);
 }
 
@@ -126,12 +138,14 @@ static bool explain(explanation *x, source *from, policy_set *policies, const wa
     const policy_entry *entry;
     char message[SOURCE_MESSAGE_MAX];
 
-    if (chain == NULL || !find(x, from, chain, w->seq)) return false;
+    if (chain == NULL) return false;
+    x->writer = chain->writer;
+    if (!find(x, from, chain, w->seq)) return false;
     if (!x->decided) return true;
     if (!policy_set_open(policies, from, true)) return false;
     entry = policy_set_find(policies, x->record.policy_hash, message);
     if (entry == NULL)
-        return source_fail(from, "policy", "record %" PRIu64 ": %.600s", w->seq, message);
+        return fail_at(x, from, w->seq, "policy", message);
     explanation_make(x, entry->policy);
     if (!x->shadowed) return true;
     entry = policy_set_find(policies, x->shadow.policy_hash, message);
@@ -140,10 +154,16 @@ static bool explain(explanation *x, source *from, policy_set *policies, const wa
     return true;
 }
 
-static int show_fault(const source *from)
+static int show_fault(const command *self, bool as_json, const source *from, const explanation *x)
 {
-    fprintf(stderr, "%s: %s\n", from->name, from->message);
-    return source_fault_result(from->fault);
+    const outcome o = {.path = from->name,
+                       .fault = from->fault,
+                       .several = from->chain_count > 1,
+                       .writer = x->writer,
+                       .seq = x->bad_seq,
+                       .message = from->message};
+
+    return outcome_show(self, as_json, &o);
 }
 
 static int run(const command *self, int argc, char **argv)
@@ -154,18 +174,22 @@ static int run(const command *self, int argc, char **argv)
     source_options chosen = {0};
     wanted w = {0};
     bool as_json = false;
+    char message[SOURCE_MESSAGE_MAX];
     const option options[] = {SOURCE_OPTIONS(chosen), {"json", NULL, &as_json}};
     int result;
 
     if (!options_read(self, options, sizeof options / sizeof options[0], &argc, argv, &result))
         return result;
-    if (argc == 0) return usage_error(self, "ID is missing: a decision_id or a record's number");
+    if (argc == 0)
+        return outcome_usage(self, as_json, "ID is missing: a decision_id or a record's number");
     if (!read_id(argv[0], &w) && !number_read_whole(argv[0], 0, INT64_MAX - 1, &w.seq))
-        return usage_error(self, "'%s' is neither a decision_id nor a record's number", argv[0]);
-    if (!source_choose(self, &chosen, argc, argv, 1)) return RESULT_USAGE;
+        return outcome_usage(self, as_json,
+                             "'%.200s' is neither a decision_id nor a record's number", argv[0]);
+    if (!source_choose(&chosen, argc, argv, 1, message))
+        return outcome_usage(self, as_json, "%s", message);
     x = (explanation){0};
     if (!source_open(&chosen, false, &from) || !explain(&x, &from, &policies, &w)) {
-        result = show_fault(&from);
+        result = show_fault(self, as_json, &from, &x);
     } else {
         if (as_json)
             explanation_json(&x, from.name, stdout);
@@ -191,10 +215,11 @@ const command explain_command = {
         "weight, the effective score, the piece of the curve and its four operations, floor and\n"
         "cap, the confidence, what a shadow policy said, and whether deciding again gives the "
         "same\n"
-        "bits (else the exit code is 1).\n"
+        "bits (else the exit code is 1). The steps are of its inputs: where they do not give what\n"
+        "the record says, that stands beside them.\n"
         "\n"
         "Usage: hedge explain [OPTION...] ID " HELP_SOURCE_USAGE "\n"
         "\n"
-        "Options:\n" HELP_SOURCE "  --json             one JSON object\n" HELP_EXIT_CODES,
+        "Options:\n" HELP_SOURCE "  --json             one JSON object\n" HELP_SOURCE_EXIT_CODES,
     .run = run,
 };

@@ -7,6 +7,7 @@
 #include "json.h"
 #include "moment.h"
 #include "number.h"
+#include "plain.h"
 
 enum { HEX_MAX = 2 * HEDGE_HASH_SIZE + 1 };
 
@@ -63,9 +64,9 @@ static void print_record(const explanation *x, FILE *out)
     hedge_record_id(r->writer, r->seq, id);
     fprintf(out, "record        %" PRIu64 " of writer %016" PRIx64 ", %s, id %s\n", r->seq,
             r->writer, source_kind_name(r->kind), id);
-    fprintf(out, "              %s%s%s, by %s\n", time, r->asset[0] != '\0' ? ", " : "", r->asset,
-            r->build);
-    if (r->note[0] != '\0') fprintf(out, "              %s\n", r->note);
+    fprintf(out, "              %s%s%s, by %s\n", time, r->asset[0] != '\0' ? ", " : "",
+            plain(r->asset), plain(r->build));
+    if (r->note[0] != '\0') fprintf(out, "              %s\n", plain(r->note));
     fprintf(out, "              hash %s\n", say_hash(x->hash));
     if (!x->linked)
         fprintf(out, "              the record before it is not here\n");
@@ -74,6 +75,16 @@ static void print_record(const explanation *x, FILE *out)
     else
         fprintf(out, "              which does NOT follow from its bytes and %s\n",
                 say_hash(x->previous));
+}
+
+/* How old something was when it was decided on, held at the ends as hedge_size holds it. */
+static const char *say_age(int64_t now_ns, int64_t then_ns)
+{
+    int64_t age_ns;
+
+    if (__builtin_sub_overflow(now_ns, then_ns, &age_ns))
+        age_ns = then_ns < 0 ? INT64_MAX : INT64_MIN;
+    return say((double)age_ns / 1e6);
 }
 
 static void print_inputs(const explanation *x, FILE *out)
@@ -88,7 +99,7 @@ static void print_inputs(const explanation *x, FILE *out)
     fprintf(out, "\nquote         ");
     if ((q->flags & HEDGE_QUOTE_SCORE) != 0)
         fprintf(out, "score %s, confidence %s, %s ms old", say(q->score), say(q->confidence),
-                say((double)(d->ts_ns - q->score_ts_ns) / 1e6));
+                say_age(d->ts_ns, q->score_ts_ns));
     else
         fprintf(out, "no score");
     if ((q->flags & HEDGE_QUOTE_PREVIOUS) != 0)
@@ -96,7 +107,7 @@ static void print_inputs(const explanation *x, FILE *out)
     fprintf(out, "\n              ");
     if ((q->flags & HEDGE_QUOTE_DEPTH) != 0)
         fprintf(out, "depth1pct_usd %s, %s ms old\n", say(q->depth1pct_usd),
-                say((double)(d->ts_ns - q->depth_ts_ns) / 1e6));
+                say_age(d->ts_ns, q->depth_ts_ns));
     else
         fprintf(out, "no depth\n");
     if ((q->flags & HEDGE_QUOTE_HALTED) != 0) fprintf(out, "              halted by an operator\n");
@@ -155,12 +166,27 @@ static void print_breakers(const explanation *x, FILE *out)
 
 /* ---- text: numbers ---------------------------------------------------------------- */
 
+static bool same_bits(double a, double b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
 /* A step that does not give what was recorded says so. */
 static void print_recorded(double step, double recorded, FILE *out)
 {
-    if (memcmp(&step, &recorded, sizeof step) != 0)
-        fprintf(out, "   NOT the recorded %s", say(recorded));
+    if (!same_bits(step, recorded)) fprintf(out, "   NOT the recorded %s", say(recorded));
     putc('\n', out);
+}
+
+/* The same for a step on the way: a rejection keeps none of them. */
+static void print_step(const explanation *x, double step, double recorded, FILE *out)
+{
+    if (x->again.decision.status == HEDGE_OK)
+        print_recorded(step, recorded, out);
+    else if (same_bits(recorded, 0))
+        fputs("   (0 in the record, as on every rejection)\n", out);
+    else
+        fprintf(out, "   NOT the recorded %s; on a rejection it is 0\n", say(recorded));
 }
 
 static void print_weight(const explanation *x, FILE *out)
@@ -176,12 +202,12 @@ static void print_weight(const explanation *x, FILE *out)
     else
         fprintf(out, "\nweight        %s / (%s + %s) = %s", depth, depth, say(r->half_depth_usd),
                 say(x->weight));
-    print_recorded(x->weight, x->record.decision.liquidity_weight, out);
+    print_step(x, x->weight, x->record.decision.liquidity_weight, out);
     if (!x->score_used) return;
     fprintf(out, "effective     %s %s * weight %s = %s",
             (x->record.request.flags & HEDGE_REQUEST_OVERRIDE) != 0 ? "override_score" : "score",
             say(x->score), say(x->weight), say(x->effective_score));
-    print_recorded(x->effective_score, x->record.decision.effective_score, out);
+    print_step(x, x->effective_score, x->record.decision.effective_score, out);
 }
 
 static void print_curve(const explanation *x, FILE *out)
@@ -207,14 +233,15 @@ static void print_curve(const explanation *x, FILE *out)
 
 static void print_hedge(const explanation *x, FILE *out)
 {
-    const hedge_decision *d = &x->record.decision;
+    const double made = x->again.decision.hedge_pct, recorded = x->record.decision.hedge_pct;
 
-    fprintf(out, "hedge_pct     %s", say(d->hedge_pct));
+    if (same_bits(made, recorded))
+        fprintf(out, "hedge_pct     %s", say(made));
+    else
+        fprintf(out, "hedge_pct     %s in the record, NOT %s %s", say(recorded),
+                x->on_curve && !x->capped ? "the curve's" : "the", say(made));
     if (x->floored) fprintf(out, ", a declared floor");
-    if (x->capped)
-        fprintf(out, ", cut by max_hedge_pct %s", say(x->rules.max_hedge_pct));
-    else if (x->on_curve && memcmp(&x->curve_hedge, &d->hedge_pct, sizeof d->hedge_pct) != 0)
-        fprintf(out, "   NOT the curve's %s", say(x->curve_hedge));
+    if (x->capped) fprintf(out, ", cut by max_hedge_pct %s", say(x->rules.max_hedge_pct));
     putc('\n', out);
 }
 
@@ -228,34 +255,46 @@ static void print_confidence(const explanation *x, FILE *out)
                 say(x->freshness), say(x->quality));
     fprintf(out, "confidence    %s(model %s, liquidity %s) = %s", blend_name(x->rules.blend),
             say(x->model_confidence), say(x->quality), say(x->blended));
-    if (x->floored || d->status != HEDGE_OK)
-        fprintf(out, "; recorded as %s%s\n", say(d->confidence),
-                x->floored ? ", since no data stands behind a floor" : "");
+    if (!x->floored || x->again.decision.status != HEDGE_OK)
+        print_step(x, x->blended, d->confidence, out);
     else
-        print_recorded(x->blended, d->confidence, out);
+        fprintf(out, "; recorded as %s%s\n", say(d->confidence),
+                same_bits(d->confidence, 0) ? ", since no data stands behind a floor"
+                                            : ", NOT the 0 of a floor");
+}
+
+static void print_rejection(const explanation *x, FILE *out)
+{
+    const int32_t status = x->again.decision.status;
+
+    if (status == HEDGE_TRIP_MIN_CONFIDENCE) {
+        print_weight(x, out);
+        print_confidence(x, out);
+    }
+    fprintf(out, "\nanswer        rejected: %s. Every number is 0; the caller keeps its hedge",
+            hedge_status_name(status));
+    if (x->record.decision.status == HEDGE_OK)
+        fputs("   NOT the recorded ok", out);
+    else if (x->record.decision.status != status)
+        fprintf(out, "   NOT the recorded %s", hedge_status_name(x->record.decision.status));
+    putc('\n', out);
 }
 
 static void print_answer(const explanation *x, FILE *out)
 {
-    const hedge_decision *d = &x->record.decision;
+    const hedge_decision *made = &x->again.decision;
 
-    if (d->status != HEDGE_OK) {
-        if (d->status == HEDGE_TRIP_MIN_CONFIDENCE) {
-            print_weight(x, out);
-            print_confidence(x, out);
-        }
-        fprintf(out,
-                "\nanswer        rejected: %s. Every number is 0; the caller keeps its hedge\n",
-                hedge_status_name(d->status));
+    if (made->status != HEDGE_OK) {
+        print_rejection(x, out);
         return;
     }
     print_weight(x, out);
     if (x->on_curve) print_curve(x, out);
     print_hedge(x, out);
     print_confidence(x, out);
-    fprintf(out, "notional_usd  %s * %s = %s", say(x->record.request.amount_usd), say(d->hedge_pct),
-            say(x->again.decision.notional_usd));
-    print_recorded(x->again.decision.notional_usd, d->notional_usd, out);
+    fprintf(out, "notional_usd  %s * %s = %s", say(x->record.request.amount_usd),
+            say(made->hedge_pct), say(made->notional_usd));
+    print_recorded(made->notional_usd, x->record.decision.notional_usd, out);
 }
 
 static void print_shadow(const explanation *x, FILE *out)
@@ -283,7 +322,11 @@ static void print_again(const explanation *x, FILE *out)
         fprintf(out, "again         %s gives the same bits\n", hedge_version());
         return;
     }
-    fprintf(out, "again         %s gives ANOTHER answer\n", hedge_version());
+    if (x->again.refused)
+        fprintf(out, "again         %s cannot decide these inputs: no daemon made this record\n",
+                hedge_version());
+    else
+        fprintf(out, "again         %s gives ANOTHER answer\n", hedge_version());
     for (size_t i = 0; i < x->again.count; i++)
         fprintf(out, "              %s: recorded %s, recomputed %s\n",
                 x->again.differences[i].member, x->again.differences[i].recorded,
@@ -292,13 +335,20 @@ static void print_again(const explanation *x, FILE *out)
 
 void explanation_text(const explanation *x, const char *name, FILE *out)
 {
-    fprintf(out, "%s\n\n", name);
+    fprintf(out, "%s\n\n", plain(name));
     print_record(x, out);
     if (!x->decided) return;
     print_inputs(x, out);
-    print_policy(x, out);
-    print_breakers(x, out);
-    print_answer(x, out);
+    if (x->again.refused) {
+        fprintf(out, "              flags 0x%" PRIx32 " of the request, 0x%" PRIx32
+                     " of the quote: unknown ones are there\n",
+                x->record.request.flags, x->record.quote.flags);
+        fprintf(out, "policy        %s\n\n", say_hash(x->record.policy_hash));
+    } else {
+        print_policy(x, out);
+        print_breakers(x, out);
+        print_answer(x, out);
+    }
     print_shadow(x, out);
     print_again(x, out);
 }
@@ -450,6 +500,7 @@ static void write_again(json *j, const explanation *x)
     json_open_object(j, "recomputed");
     json_text(j, "version", hedge_version());
     json_bool(j, "same", x->same);
+    json_bool(j, "decidable", !x->again.refused);
     json_open_array(j, "members");
     for (size_t i = 0; i < x->again.count; i++) {
         json_open_object(j, NULL);
@@ -468,11 +519,17 @@ void explanation_json(const explanation *x, const char *name, FILE *out)
 
     json_open_object(&j, NULL);
     json_text(&j, "path", name);
+    json_bool(&j, "ok", !x->decided || x->same);
+    if (x->decided && !x->same) json_text(&j, "fault", "differs");
+    if (x->decided && !x->same)
+        json_text(&j, "message",
+                  x->again.refused ? "its inputs cannot be decided: no daemon made this record"
+                                   : "its inputs and its policy give another answer");
     write_record(&j, x);
     if (x->decided) {
         write_inputs(&j, x);
-        write_breakers(&j, x);
-        if (x->named) write_steps(&j, x);
+        if (!x->again.refused) write_breakers(&j, x);
+        if (x->named && !x->again.refused) write_steps(&j, x);
         write_decision(&j, "decision", &x->record.decision);
         if (x->shadowed) {
             json_open_object(&j, "shadow");

@@ -50,8 +50,8 @@ static void measure_times(explanation *x, bool score, bool depth)
     explained_breaker *skew = &x->breakers[HEDGE_BREAKER(HEDGE_TRIP_CLOCK_SKEW)];
     explained_breaker *stale_score = &x->breakers[HEDGE_BREAKER(HEDGE_TRIP_STALE_SCORE)];
     explained_breaker *stale_depth = &x->breakers[HEDGE_BREAKER(HEDGE_TRIP_STALE_DEPTH)];
-    const double score_ms = (double)x->record.decision.score_age_ns / NS_PER_MS;
-    const double depth_ms = (double)x->record.decision.depth_age_ns / NS_PER_MS;
+    const double score_ms = (double)x->again.decision.score_age_ns / NS_PER_MS;
+    const double depth_ms = (double)x->again.decision.depth_age_ns / NS_PER_MS;
     const double ahead = score && depth ? fmax(-score_ms, -depth_ms)
                          : score        ? -score_ms
                                         : -depth_ms;
@@ -109,7 +109,7 @@ static bool has_subject(const explanation *x, int32_t trip)
 
 static void judge_breakers(explanation *x)
 {
-    const hedge_decision *d = &x->record.decision;
+    const hedge_decision *d = &x->again.decision;
 
     for (int32_t i = 0; i < HEDGE_BREAKER_COUNT; i++) {
         explained_breaker *b = &x->breakers[i];
@@ -157,7 +157,7 @@ static void choose_parts(explanation *x)
 
 static double freshness_of(const explanation *x)
 {
-    const double age = (double)x->record.decision.depth_age_ns;
+    const double age = (double)x->again.decision.depth_age_ns;
     const double limit =
         rint(x->rules.limits[HEDGE_BREAKER(HEDGE_TRIP_STALE_DEPTH)].limit * NS_PER_MS);
 
@@ -171,14 +171,16 @@ static void weigh(explanation *x)
     const hedge_quote *q = &x->record.quote;
     const double scale = r->weight == HEDGE_WEIGHT_LOG ? r->full_depth_usd : r->half_depth_usd;
 
-    if (x->score_used) x->score = has_override(x) ? x->record.request.override_score : q->score;
+    /* -0 becomes 0, here and below. */
+    if (x->score_used)
+        x->score = (has_override(x) ? x->record.request.override_score : q->score) + 0.0;
     if (!x->depth_used) return;
     x->weight = hedge_liquidity_weight(r->weight, scale, q->depth1pct_usd + 0.0);
     x->freshness = freshness_of(x);
     x->quality = x->weight * x->freshness;
     if (!x->score_used) return;
     x->effective_score = x->score * x->weight;
-    x->model_confidence = has_override(x) ? 1.0 : q->confidence;
+    x->model_confidence = has_override(x) ? 1.0 : q->confidence + 0.0;
     x->blended = hedge_blend(r->blend, x->model_confidence, x->quality);
 }
 
@@ -217,13 +219,14 @@ static void follow_curve(explanation *x)
 void explanation_make(explanation *x, hedge_policy *policy)
 {
     const int32_t asset = x->record.request.asset;
-    const hedge_decision *d = &x->record.decision;
+    const hedge_decision *d = &x->again.decision;
 
     x->policy = policy;
     x->rules = (hedge_rules)HEDGE_INIT(hedge_rules);
     x->curve = hedge_policy_curve(policy, asset);
     x->named = hedge_policy_rules(policy, asset, &x->rules) == HEDGE_OK && x->curve != NULL;
     x->same = recompute(&x->record, policy, &x->again);
+    if (x->again.refused) return;
     take_rules(x);
     choose_parts(x);
     if (x->named) {

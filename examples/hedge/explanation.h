@@ -31,6 +31,7 @@ typedef struct explained_breaker {
 } explained_breaker;
 
 typedef struct explanation {
+    uint64_t writer, bad_seq; /* whose record; the one at fault, 0: none */
     hedge_record record;
     uint8_t hash[HEDGE_HASH_SIZE];
     uint8_t previous[HEDGE_HASH_SIZE]; /* where linked */
@@ -38,6 +39,8 @@ typedef struct explanation {
     bool follows;                      /* the hash follows from it */
 
     bool decided; /* a decision or a shadow: all that is below */
+    /* The steps are those of deciding its request and quote again, not of what it says came out:
+     * the outputs of a forged record need not belong to its inputs, nor to each other. */
     hedge_policy *policy;
     bool named; /* the policy names the asset */
     const hedge_curve *curve;
@@ -58,8 +61,8 @@ typedef struct explanation {
     double piece_hedge;       /* by its four operations */
     double left[2], right[2]; /* the knots around: score, hedge */
     bool floored, capped;
-    recomputed again;
-    bool same; /* every bit of the outputs */
+    recomputed again; /* .refused: there are no steps at all */
+    bool same;        /* every bit of the outputs */
 
     bool shadowed;
     hedge_record shadow;

@@ -7,33 +7,7 @@
 #include <stddef.h>
 
 #include "number.h"
-
-/* The length of the UTF-8 character at p, 0 if it is not one (RFC 3629: no
- * overlong forms, no surrogates, nothing above U+10FFFF). */
-static size_t utf8_length(const unsigned char *p)
-{
-    unsigned low = 0x80;
-    unsigned high = 0xBF;
-    size_t n;
-
-    if (p[0] < 0x80) return 1;
-    if (p[0] >= 0xC2 && p[0] <= 0xDF)
-        n = 2;
-    else if (p[0] >= 0xE0 && p[0] <= 0xEF)
-        n = 3;
-    else if (p[0] >= 0xF0 && p[0] <= 0xF4)
-        n = 4;
-    else
-        return 0;
-    if (p[0] == 0xE0) low = 0xA0;
-    if (p[0] == 0xED) high = 0x9F;
-    if (p[0] == 0xF0) low = 0x90;
-    if (p[0] == 0xF4) high = 0x8F;
-    if (!(p[1] >= low && p[1] <= high)) return 0;
-    for (size_t i = 2; i < n; i++)
-        if (!(p[i] >= 0x80 && p[i] <= 0xBF)) return 0;
-    return n;
-}
+#include "plain.h"
 
 static void write_escaped(FILE *out, const char *text)
 {
@@ -41,7 +15,7 @@ static void write_escaped(FILE *out, const char *text)
 
     putc('"', out);
     while (*p != '\0') {
-        const size_t n = utf8_length(p);
+        const size_t n = plain_utf8_length(p);
 
         if (n == 0)
             fputs("\\ufffd", out);
@@ -49,6 +23,8 @@ static void write_escaped(FILE *out, const char *text)
             fprintf(out, "\\%c", *p);
         else if (*p < 0x20 || *p == 0x7F)
             fprintf(out, "\\u%04x", (unsigned)*p);
+        else if (p[0] == 0xC2 && p[1] < 0xA0) /* C1: a terminal might obey it */
+            fprintf(out, "\\u%04x", (unsigned)p[1]);
         else
             fwrite(p, 1, n, out);
         p += n == 0 ? 1 : n;

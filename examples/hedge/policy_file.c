@@ -10,6 +10,7 @@
 
 #include "asset_group.h"
 #include "options.h"
+#include "plain.h"
 
 static const char local_path[] = "configs/policy.yaml";
 
@@ -75,16 +76,23 @@ bool policy_file_find(const command *self, const char *given, char path[PATH_MAX
     return false;
 }
 
+void policy_error_write(const hedge_error *error, char *text, size_t capacity)
+{
+    char line[16] = "";
+    const bool file = error->file[0] != '\0', field = error->field[0] != '\0';
+
+    if (file && error->line > 0) snprintf(line, sizeof line, ":%d", error->line);
+    snprintf(text, capacity, "%s%s%s%s%s%s", error->file, line, file ? ": " : "", error->field,
+             field ? ": " : "",
+             error->message[0] != '\0' ? error->message : hedge_status_text(error->code));
+}
+
 void policy_error_print(const hedge_error *error)
 {
-    if (error->file[0] != '\0') {
-        fputs(error->file, stderr);
-        if (error->line > 0) fprintf(stderr, ":%d", error->line);
-        fputs(": ", stderr);
-    }
-    if (error->field[0] != '\0') fprintf(stderr, "%s: ", error->field);
-    fprintf(stderr, "%s\n",
-            error->message[0] != '\0' ? error->message : hedge_status_text(error->code));
+    char text[sizeof error->file + sizeof error->field + sizeof error->message + 32];
+
+    policy_error_write(error, text, sizeof text);
+    fprintf(stderr, "%s\n", plain(text));
 }
 
 int policy_error_result(const hedge_error *error)

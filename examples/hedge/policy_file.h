@@ -19,7 +19,9 @@ hedge_policy *policy_file_load(const command *self, const char *given, int *resu
 
 /* The exit code for a failed load. */
 int policy_error_result(const hedge_error *error);
-/* "file:line: field: message" on stderr, as far as each is known. */
+/* "file:line: field: message", as far as each is known. */
+void policy_error_write(const hedge_error *error, char *text, size_t capacity);
+/* The same on stderr. */
 void policy_error_print(const hedge_error *error);
 
 /* The index of the named asset. Without a name: the first one, if every asset

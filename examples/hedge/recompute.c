@@ -34,7 +34,7 @@ static const member members[] = {
     MEMBER(ts_ns, MEMBER_I64),
 };
 enum { MEMBER_COUNT = sizeof members / sizeof members[0] };
-_Static_assert(MEMBER_COUNT + 1 <= RECOMPUTE_DIFFERENCES_MAX, "each may differ, and the asset");
+_Static_assert(MEMBER_COUNT + 2 <= RECOMPUTE_DIFFERENCES_MAX, "each may differ, asset and inputs");
 
 static size_t size_of(member_type type)
 {
@@ -84,6 +84,16 @@ static void describe_asset(const hedge_record *record, const hedge_policy *polic
              hedge_policy_asset(policy, record->asset));
 }
 
+static void describe_refusal(const hedge_record *record, recomputed *out)
+{
+    recompute_difference *d = &out->differences[out->count++];
+
+    d->member = "inputs";
+    snprintf(d->recorded, sizeof d->recorded, "flags 0x%" PRIx32 ", 0x%" PRIx32,
+             record->request.flags, record->quote.flags);
+    snprintf(d->recomputed, sizeof d->recomputed, "refused");
+}
+
 static void describe(const hedge_record *record, const hedge_policy *policy, recomputed *out)
 {
     out->count = 0;
@@ -100,6 +110,7 @@ static void describe(const hedge_record *record, const hedge_policy *policy, rec
         out->count++;
     }
     if (!asset_agrees(record, policy)) describe_asset(record, policy, out);
+    if (out->refused) describe_refusal(record, out);
 }
 
 bool recompute(const hedge_record *record, const hedge_policy *policy, recomputed *out)
@@ -107,15 +118,17 @@ bool recompute(const hedge_record *record, const hedge_policy *policy, recompute
     hedge_decision now = HEDGE_INIT(hedge_decision);
     const int32_t code =
         hedge_size(policy, &record->request, &record->quote, record->decision.ts_ns, &now);
-    bool same = asset_agrees(record, policy);
+    const bool refused = code == HEDGE_E_ARG || code == HEDGE_E_STRUCT_SIZE;
+    bool same = !refused && asset_agrees(record, policy);
 
-    /* Inputs that hedge_size refuses leave it unwritten. */
-    if (code == HEDGE_E_ARG || code == HEDGE_E_STRUCT_SIZE) now.status = code;
+    /* Inputs that hedge_size refuses leave it unwritten: a record of just that is no answer. */
+    if (refused) now.status = code;
     for (size_t i = 0; i < MEMBER_COUNT && same; i++)
         same = memcmp((const char *)&record->decision + members[i].at,
                       (const char *)&now + members[i].at, size_of(members[i].type)) == 0;
     if (out == NULL) return same;
     out->decision = now;
+    out->refused = refused;
     describe(record, policy, out);
     return same;
 }

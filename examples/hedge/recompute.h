@@ -19,6 +19,7 @@ typedef struct recompute_difference {
 } recompute_difference;
 
 typedef struct recomputed {
+    bool refused;            /* hedge_size takes no such request or quote: nobody decided it */
     hedge_decision decision; /* what hedge_size gives now */
     size_t count;            /* of differences */
     recompute_difference differences[RECOMPUTE_DIFFERENCES_MAX];
@@ -26,7 +27,7 @@ typedef struct recomputed {
 
 /* Decides the record's request and quote again, at its time, by its policy.
  * True: every output has the recorded bits, and the request is of the asset
- * that the record names. Without a place for it (NULL) only that is told. */
+ * that the record names; never where hedge_size refuses them. Without a place for it (NULL) only that is told. */
 bool recompute(const hedge_record *record, const hedge_policy *policy, recomputed *out);
 
 #endif

@@ -12,6 +12,8 @@
 #include "moment.h"
 #include "number.h"
 #include "options.h"
+#include "outcome.h"
+#include "plain.h"
 #include "policy_set.h"
 #include "recompute.h"
 #include "source.h"
@@ -25,7 +27,7 @@ typedef struct build_count {
     uint64_t decisions, shadows, differences;
 } build_count;
 
-/* A record that does not decide the same again, or cannot be decided. */
+/* A record that does not decide the same again, or what ended the walk. */
 typedef struct replay_fault {
     const char *name; /* NULL: none; "differs", or why it cannot be decided */
     uint64_t writer, seq;
@@ -39,7 +41,8 @@ typedef struct findings {
     uint64_t records;
     size_t builds;
     build_count build[BUILDS_IN_BATCH];
-    replay_fault first;
+    replay_fault first; /* that differs */
+    replay_fault stop;  /* where it ended: not every record was looked at */
 } findings;
 
 typedef struct replay {
@@ -48,7 +51,7 @@ typedef struct replay {
     uint64_t records;
     size_t builds;
     build_count build[BUILDS_MAX];
-    replay_fault first;
+    replay_fault first, stop;
     double seconds;
 } replay;
 
@@ -71,11 +74,10 @@ static build_count *build_of(build_count *builds, size_t *n, size_t most, const 
 /* Notes what is in the way of deciding a record again; always false. */
 static bool cannot(findings *f, const source_row *row, const char *name, const char *message)
 {
-    if (f->first.name != NULL) return false;
-    f->first.name = name;
-    f->first.writer = row->writer;
-    f->first.seq = row->seq;
-    snprintf(f->first.message, sizeof f->first.message, "%s", message);
+    f->stop.name = name;
+    f->stop.writer = row->writer;
+    f->stop.seq = row->seq;
+    snprintf(f->stop.message, sizeof f->stop.message, "%s", message);
     return false;
 }
 
@@ -120,9 +122,8 @@ static void judge(void *context, walk_batch *batch)
     findings *f = batch->findings;
     const policy_entry *known = NULL;
 
-    for (size_t i = 0; i < batch->n; i++)
-        if (!judge_row(context, &batch->rows[i], &known, f)) return;
-    f->records = batch->n;
+    while (f->records < batch->n && judge_row(context, &batch->rows[f->records], &known, f))
+        f->records++;
 }
 
 static bool take(void *context, walk_batch *batch)
@@ -138,20 +139,19 @@ static bool take(void *context, walk_batch *batch)
         build->shadows += f->build[i].shadows;
         build->differences += f->build[i].differences;
     }
-    if (f->first.name == NULL) return true;
     if (r->first.name == NULL) r->first = f->first;
-    if (strcmp(f->first.name, "differs") == 0 && f->records == batch->n) return true;
-    /* It ends at a record that cannot be decided; a difference before it is told first. */
-    return false;
+    r->stop = f->stop;
+    return f->stop.name == NULL;
 }
 
 /* ---- all of it ------------------------------------------------------------- */
 
+/* The source broke, perhaps after some records. */
 static bool fail(replay *r)
 {
-    if (r->first.name != NULL) return false;
-    r->first.name = r->from.fault;
-    snprintf(r->first.message, sizeof r->first.message, "%s", r->from.message);
+    if (r->stop.name != NULL) return false;
+    r->stop.name = r->from.fault;
+    snprintf(r->stop.message, sizeof r->stop.message, "%s", r->from.message);
     return false;
 }
 
@@ -171,7 +171,7 @@ static bool replay_all(replay *r, const source_options *options)
                               .take = take};
 
         if (!walk_run(&job)) return fail(r);
-        if (r->first.name != NULL && strcmp(r->first.name, "differs") != 0) return false;
+        if (r->stop.name != NULL) return false;
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
     r->seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
@@ -192,24 +192,53 @@ static build_count sum(const replay *r)
 
 /* ---- what is said about it ------------------------------------------------- */
 
+static outcome place_of(const replay *r, const replay_fault *f)
+{
+    return (outcome){.path = r->from.name,
+                     .fault = f->name,
+                     .several = r->from.chain_count > 1,
+                     .writer = f->writer,
+                     .seq = f->seq,
+                     .message = f->message};
+}
+
 static void print_difference(const replay *r)
 {
     const replay_fault *f = &r->first;
+    const outcome place = place_of(r, f);
     const build_count all = sum(r);
     char time[MOMENT_TEXT_MAX], many[NUMBER_TEXT_MAX], of[NUMBER_TEXT_MAX], id[37] = "";
 
     moment_write(f->record.decision.ts_ns, time);
     hedge_record_id(f->record.writer, f->record.seq, id);
-    fprintf(stderr, "%s: record %" PRIu64 ": its inputs and its policy give another answer\n",
-            r->from.name, f->seq);
+    outcome_print_place(&place);
+    fputs(f->again.refused ? "its inputs cannot be decided: no daemon made this record\n"
+                           : "its inputs and its policy give another answer\n",
+          stderr);
     fprintf(stderr, "  %s %s, %s, %s, decided by %s\n", source_kind_name(f->record.kind), id,
-            f->record.asset, time, f->record.build);
+            plain(f->record.asset), time, plain(f->record.build));
     for (size_t i = 0; i < f->again.count; i++)
         fprintf(stderr, "  %-17s recorded %s, recomputed %s\n", f->again.differences[i].member,
                 f->again.differences[i].recorded, f->again.differences[i].recomputed);
     number_write_grouped(all.differences, many);
     number_write_grouped(all.decisions + all.shadows, of);
     fprintf(stderr, "  %s of %s differ\n", many, of);
+}
+
+/* Where and why it ended, and how far it had come. */
+static void print_stop(const replay *r)
+{
+    const outcome place = place_of(r, &r->stop);
+    const build_count all = sum(r);
+    char records[NUMBER_TEXT_MAX], decided[NUMBER_TEXT_MAX];
+
+    outcome_print_place(&place);
+    fprintf(stderr, "%s\n", plain(r->stop.message));
+    if (r->records == 0 && r->stop.seq == 0) return;
+    number_write_grouped(r->records, records);
+    number_write_grouped(all.decisions + all.shadows, decided);
+    fprintf(stderr, "  it ends here: of %s records before, %s were decided again; no more is said\n",
+            records, decided);
 }
 
 static void print_counts(const replay *r)
@@ -227,7 +256,7 @@ static void print_counts(const replay *r)
     for (size_t i = 0; i < r->builds; i++) {
         number_write_grouped(r->build[i].decisions + r->build[i].shadows, text);
         number_write_grouped(r->build[i].differences, differ);
-        printf("  build       %s: %s, of which %s differ\n", r->build[i].build, text, differ);
+        printf("  build       %s: %s, of which %s differ\n", plain(r->build[i].build), text, differ);
     }
     if (r->seconds > 0) {
         number_write_grouped((uint64_t)((double)r->records / r->seconds), text);
@@ -237,19 +266,11 @@ static void print_counts(const replay *r)
 
 static void print_text(const replay *r)
 {
-    const replay_fault *f = &r->first;
-
-    if (f->name == NULL) {
-        printf("%s: every decision gives the same bits again\n", r->from.name);
-        print_counts(r);
-    } else if (strcmp(f->name, "differs") == 0) {
-        print_difference(r);
-        print_counts(r);
-    } else if (f->seq > 0) {
-        fprintf(stderr, "%s: record %" PRIu64 ": %s\n", r->from.name, f->seq, f->message);
-    } else {
-        fprintf(stderr, "%s: %s\n", r->from.name, f->message);
-    }
+    if (r->first.name != NULL) print_difference(r);
+    if (r->stop.name != NULL) print_stop(r);
+    if (r->first.name == NULL && r->stop.name == NULL)
+        printf("%s: every decision gives the same bits again\n", plain(r->from.name));
+    if (r->first.name != NULL || r->stop.name == NULL) print_counts(r);
 }
 
 static void write_first(json *j, const replay_fault *f)
@@ -257,8 +278,7 @@ static void write_first(json *j, const replay_fault *f)
     char text[MOMENT_TEXT_MAX];
 
     json_open_object(j, "first");
-    snprintf(text, sizeof text, "%016" PRIx64, f->writer);
-    json_text(j, "writer", text);
+    outcome_write_writer(j, f->writer);
     json_integer(j, "seq", (int64_t)f->seq);
     if (hedge_record_id(f->record.writer, f->record.seq, text) == HEDGE_OK)
         json_text(j, "decision_id", text);
@@ -267,6 +287,7 @@ static void write_first(json *j, const replay_fault *f)
     moment_write(f->record.decision.ts_ns, text);
     json_text(j, "time", text);
     json_text(j, "version", f->record.build);
+    json_bool(j, "decidable", !f->again.refused);
     json_open_array(j, "members");
     for (size_t i = 0; i < f->again.count; i++) {
         json_open_object(j, NULL);
@@ -276,6 +297,34 @@ static void write_first(json *j, const replay_fault *f)
         json_close_object(j);
     }
     json_close_array(j);
+    json_close_object(j);
+}
+
+static void write_place(json *j, const replay_fault *f)
+{
+    if (f->seq > 0) {
+        outcome_write_writer(j, f->writer);
+        json_integer(j, "seq", (int64_t)f->seq);
+    }
+    json_text(j, "message", f->message);
+}
+
+/* A difference is told first; where it ended stands beside it. */
+static void write_faults(json *j, const replay *r)
+{
+    const bool differs = r->first.name != NULL;
+
+    if (differs || r->stop.name != NULL)
+        json_text(j, "fault", differs ? r->first.name : r->stop.name);
+    if (differs)
+        write_first(j, &r->first);
+    else if (r->stop.name != NULL)
+        write_place(j, &r->stop);
+    json_bool(j, "complete", r->stop.name == NULL);
+    if (r->stop.name == NULL) return;
+    json_open_object(j, "stopped");
+    json_text(j, "fault", r->stop.name);
+    write_place(j, &r->stop);
     json_close_object(j);
 }
 
@@ -289,19 +338,12 @@ static void write_counts(json *j, const build_count *c)
 static void write_json(const replay *r)
 {
     const build_count all = sum(r);
-    const replay_fault *f = &r->first;
     json j = {stdout, false};
 
     json_open_object(&j, NULL);
     json_text(&j, "path", r->from.name);
-    json_bool(&j, "ok", f->name == NULL);
-    if (f->name != NULL) json_text(&j, "fault", f->name);
-    if (f->name != NULL && strcmp(f->name, "differs") == 0) {
-        write_first(&j, f);
-    } else if (f->name != NULL) {
-        if (f->seq > 0) json_integer(&j, "seq", (int64_t)f->seq);
-        json_text(&j, "message", f->message);
-    }
+    json_bool(&j, "ok", r->first.name == NULL && r->stop.name == NULL);
+    write_faults(&j, r);
     json_integer(&j, "records", (int64_t)r->records);
     write_counts(&j, &all);
     json_integer(&j, "policies", (int64_t)r->policies.count);
@@ -323,13 +365,17 @@ static int run(const command *self, int argc, char **argv)
     source_options from = {0};
     bool as_json = false;
     const option options[] = {SOURCE_OPTIONS(from), {"json", NULL, &as_json}};
+    char message[SOURCE_MESSAGE_MAX];
     int result;
 
     r = (replay){0};
     if (!options_read(self, options, sizeof options / sizeof options[0], &argc, argv, &result))
         return result;
-    if (!source_choose(self, &from, argc, argv, 0)) return RESULT_USAGE;
-    result = replay_all(&r, &from) ? RESULT_OK : source_fault_result(r.first.name);
+    if (!source_choose(&from, argc, argv, 0, message))
+        return outcome_usage(self, as_json, "%s", message);
+    result = replay_all(&r, &from)  ? RESULT_OK
+             : r.first.name != NULL ? RESULT_BAD_DATA
+                                    : source_fault_result(r.stop.name);
     if (as_json)
         write_json(&r);
     else
@@ -355,6 +401,6 @@ const command replay_command = {
         "\n"
         "Usage: hedge replay [OPTION...] " HELP_SOURCE_USAGE "\n"
         "\n"
-        "Options:\n" HELP_SOURCE "  --json             one JSON object\n" HELP_EXIT_CODES,
+        "Options:\n" HELP_SOURCE "  --json             one JSON object\n" HELP_SOURCE_EXIT_CODES,
     .run = run,
 };

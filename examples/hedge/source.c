@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "number.h"
-#include "options.h"
 
 bool source_fail(source *s, const char *fault, const char *format, ...)
 {
@@ -78,31 +77,34 @@ const char *source_kind_name(int32_t kind)
 
 int source_fault_result(const char *fault)
 {
-    static const char *const closed[] = {"unreadable", "in_use", "left", "usage"};
+    static const char *const closed[] = {"unreadable", "in_use", "left", "usage", "not_a_page",
+                                         "unwritable"};
 
     for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++)
         if (strcmp(fault, closed[i]) == 0) return RESULT_USAGE;
     return RESULT_BAD_DATA;
 }
 
-bool source_choose(const command *self, source_options *options, int argc, char **argv, int at)
+bool source_choose(source_options *options, int argc, char **argv, int at,
+                   char message[SOURCE_MESSAGE_MAX])
 {
     int given;
 
     options->file = at < argc ? argv[at] : NULL;
     if (argc > at + 1) {
-        usage_error(self, "unexpected argument '%s'", argv[at + 1]);
+        snprintf(message, SOURCE_MESSAGE_MAX, "unexpected argument '%s'", argv[at + 1]);
         return false;
     }
     given = (options->file != NULL) + (options->url != NULL) + (options->db != NULL);
     if (given == 1) return true;
     if (given == 0)
-        usage_error(self, "FILE is missing (or --url or --db)");
+        snprintf(message, SOURCE_MESSAGE_MAX, "FILE is missing (or --url or --db)");
     else if (options->file != NULL)
-        usage_error(self, "unexpected argument '%s': the records come from --%s", options->file,
-                    options->url != NULL ? "url" : "db");
+        snprintf(message, SOURCE_MESSAGE_MAX,
+                 "unexpected argument '%s': the records come from --%s", options->file,
+                 options->url != NULL ? "url" : "db");
     else
-        usage_error(self, "--url and --db: name one of them");
+        snprintf(message, SOURCE_MESSAGE_MAX, "--url and --db: name one of them");
     return false;
 }
 

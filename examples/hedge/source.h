@@ -75,7 +75,8 @@ struct source {
     char name[SOURCE_NAME_MAX]; /* for messages; never holds a password */
     source_chain *chains;
     size_t chain_count;
-    const char *fault; /* NULL: none; a stable name: unreadable, in_use, not_a_journal, damaged */
+    const char *fault; /* NULL: none; a stable name: unreadable, in_use, not_a_journal,
+                          * not_a_page, damaged, truncated */
     char message[SOURCE_MESSAGE_MAX];
 };
 
@@ -101,9 +102,15 @@ typedef struct source_options {
 /* How the commands name their source: `FILE`, or one of the two options. */
 #define HELP_SOURCE_USAGE "(FILE | --url URL | --db DSN)"
 
+/* The lines about exit codes of the commands that read records. */
+#define HELP_SOURCE_EXIT_CODES                                                                     \
+    "\nExit codes: 0 all is well, 1 it is not (a record, a policy or a decision that is not\n"    \
+    "what it should be), 2 wrong usage, or a source that cannot be read.\n"
+
 /* Takes the positional argument at `at`, if any, as the file, and sees to it
- * that exactly one source is named. False: the fault is on stderr. */
-bool source_choose(const command *self, source_options *options, int argc, char **argv, int at);
+ * that exactly one source is named. False: message says what is wrong. */
+bool source_choose(source_options *options, int argc, char **argv, int at,
+                   char message[SOURCE_MESSAGE_MAX]);
 
 /* Opens it and lists its chains; `checked` as in the struct. Close it in either case.
  * False: *fault and message are set; a --writer that is not hex is "usage". */

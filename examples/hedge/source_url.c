@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,9 @@ enum {
     PAGE_FEW = 3,
     URL_MAX = 512,
     CONNECT_S = 10,
-    SILENCE_S = 60 /* without a byte */
+    ANSWER_S = 60, /* for all of one answer: a page is 3 MiB at most */
+    MEMBERS_MAX = 64,
+    DEPTH_MAX = 16
 };
 
 /* One handle asks for pages, another for policies: two threads may do so at once. */
@@ -36,7 +39,9 @@ typedef struct url_state {
     bool walking; /* after the chain is known */
     cJSON *page;
     const cJSON *item; /* the next row of the page */
+    bool known;        /* the writer, by the page before */
     uint64_t writer;
+    source_place base_place, head_place; /* of the page */
     uint8_t record[HEDGE_RECORD_MAX];
 } url_state;
 
@@ -68,8 +73,7 @@ static bool link_open(link_state *l)
     curl_easy_setopt(l->curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(l->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(l->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl_easy_setopt(l->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(l->curl, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
+    curl_easy_setopt(l->curl, CURLOPT_TIMEOUT, (long)ANSWER_S);
     curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(l->curl, CURLOPT_WRITEDATA, l);
     curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, l->message);
@@ -127,11 +131,100 @@ static void explain_status(long status, const link_state *l, char *message)
     cJSON_Delete(problem);
 }
 
+/* ---- JSON that is one thing alone --------------------------------------------- */
+
+/* Readers differ in which of two members of one name they take, and in what they make of a NUL:
+ * a page that could be read in two ways is none. */
+static bool has_nul(const char *text, size_t n)
+{
+    static const char escape[] = "\\u0000";
+    const char *end = text + n;
+
+    if (memchr(text, '\0', n) != NULL) return true;
+    for (const char *p = text; (p = memmem(p, (size_t)(end - p), escape, 6)) != NULL; p++) {
+        const char *first = p;
+
+        while (first > text && first[-1] == '\\')
+            first--;
+        if ((p - first) % 2 == 0) return true;
+    }
+    return false;
+}
+
+static bool names_differ(const cJSON *object)
+{
+    const char *names[MEMBERS_MAX];
+    size_t n = 0;
+
+    for (const cJSON *m = object->child; m != NULL; m = m->next) {
+        if (n == MEMBERS_MAX) return false;
+        for (size_t i = 0; i < n; i++)
+            if (names[i][0] == m->string[0] && strcmp(names[i], m->string) == 0) return false;
+        names[n++] = m->string;
+    }
+    return true;
+}
+
+/* Every object of the tree, at any level. */
+static bool all_names_differ(const cJSON *root)
+{
+    const cJSON *above[DEPTH_MAX];
+    const cJSON *at = root;
+    size_t depth = 0;
+
+    while (at != NULL) {
+        if (cJSON_IsObject(at) && !names_differ(at)) return false;
+        if (at->child != NULL) {
+            if (depth == DEPTH_MAX) return false;
+            above[depth++] = at;
+            at = at->child;
+            continue;
+        }
+        while (at->next == NULL && depth > 0)
+            at = above[--depth];
+        at = depth > 0 ? at->next : NULL;
+    }
+    return true;
+}
+
+/* One object and nothing behind it; NULL: *what says what it is instead. */
+static cJSON *read_object(const bytes *text, const char **what)
+{
+    const char *end = NULL;
+    cJSON *page = text->n > 0 && !has_nul(text->at, text->n)
+                      ? cJSON_ParseWithLengthOpts(text->at, text->n, &end, 0)
+                      : NULL;
+    bool fine = cJSON_IsObject(page);
+
+    *what = "it is not one JSON object";
+    while (fine && end < text->at + text->n && strchr(" \t\r\n", *end) != NULL)
+        end++;
+    if (fine) fine = end == text->at + text->n;
+    if (fine && !all_names_differ(page)) {
+        fine = false;
+        *what = "a member is there twice";
+    }
+    if (fine) return page;
+    cJSON_Delete(page);
+    return NULL;
+}
+
+/* A member; `hint`, where the one before it ended, spares looking for it. */
+static const cJSON *member(const cJSON *object, const cJSON **hint, const char *name)
+{
+    const cJSON *m = *hint != NULL && strcmp((*hint)->string, name) == 0
+                         ? *hint
+                         : cJSON_GetObjectItemCaseSensitive(object, name);
+
+    if (m != NULL) *hint = m->next;
+    return m;
+}
+
 /* ---- pages ------------------------------------------------------------------ */
 
 static bool not_a_page(source *s, const char *what)
 {
-    return source_fail(s, "not_a_journal", "its answer is not a page of decisions: %s", what);
+    return source_fail(s, "not_a_page", "its answer is not a page of decisions: %s", what);
 }
 
 static bool read_whole(const cJSON *item, uint64_t *out)
@@ -142,13 +235,12 @@ static bool read_whole(const cJSON *item, uint64_t *out)
     return (double)*out == item->valuedouble;
 }
 
-/* {"seq", "hash"}; one that is absent, null or 0 is no place. */
+/* {"seq", "hash"}; record 0 is no place. */
 static bool read_place(const cJSON *object, source_place *place)
 {
     const cJSON *hash = cJSON_GetObjectItemCaseSensitive(object, "hash");
 
     *place = (source_place){0};
-    if (object == NULL || cJSON_IsNull(object)) return true;
     if (!read_whole(cJSON_GetObjectItemCaseSensitive(object, "seq"), &place->seq) ||
         !cJSON_IsString(hash) ||
         !number_read_hex(hash->valuestring, sizeof place->hash, place->hash))
@@ -157,11 +249,69 @@ static bool read_place(const cJSON *object, source_place *place)
     return true;
 }
 
+static bool read_places(source *s)
+{
+    url_state *u = s->state;
+    const cJSON *base = cJSON_GetObjectItemCaseSensitive(u->page, "base");
+
+    u->base_place = (source_place){0};
+    if (base != NULL && !read_place(base, &u->base_place))
+        return not_a_page(s, "its base is not a seq and a hash");
+    if (!read_place(cJSON_GetObjectItemCaseSensitive(u->page, "head"), &u->head_place))
+        return not_a_page(s, "its head is not a seq and a hash");
+    if (u->base_place.given && u->base_place.seq >= u->head_place.seq)
+        return source_fail(s, "truncated",
+                           "truncated: its base %" PRIu64 " is not before its head %" PRIu64
+                           ", though the newest record always stays",
+                           u->base_place.seq, u->head_place.seq);
+    return true;
+}
+
+static bool read_writer(source *s)
+{
+    url_state *u = s->state;
+    const cJSON *writer = cJSON_GetObjectItemCaseSensitive(u->page, "writer");
+    const uint64_t before = u->writer;
+
+    if (!cJSON_IsString(writer) || !source_read_writer(writer->valuestring, &u->writer))
+        return not_a_page(s, "it names no writer");
+    if (u->known && u->writer != before)
+        return source_fail(s, "unreadable",
+                           "another journal answers now: its writer was %016" PRIx64
+                           " and is %016" PRIx64,
+                           before, u->writer);
+    u->known = true;
+    return true;
+}
+
+/* A page and its head are of one moment: the head is the newest record of all, and none is behind
+ * it. That there is one where the head says so is the walk's to find. */
+static bool check_ends(source *s)
+{
+    const url_state *u = s->state;
+    uint64_t seq;
+
+    for (const cJSON *item = u->item; item != NULL; item = item->next) {
+        if (!read_whole(cJSON_GetObjectItemCaseSensitive(item, "seq"), &seq))
+            return not_a_page(s, "a record without its seq");
+        if (seq > u->head_place.seq)
+            return source_fail(s, "damaged",
+                               "it gives record %" PRIu64 ", but its head is record %" PRIu64, seq,
+                               u->head_place.seq);
+    }
+    if (u->walking && u->head_place.seq < u->end)
+        return source_fail(s, "truncated",
+                           "truncated: its head is record %" PRIu64 " and was record %" PRIu64
+                           " before",
+                           u->head_place.seq, u->end);
+    return true;
+}
+
 static bool fetch_page(source *s, unsigned limit)
 {
     url_state *u = s->state;
-    const cJSON *writer, *records;
-    source_place base;
+    const cJSON *records;
+    const char *what;
     char path[64];
     long status;
 
@@ -175,21 +325,19 @@ static bool fetch_page(source *s, unsigned limit)
         s->fault = "unreadable";
         return false;
     }
-    u->page = cJSON_ParseWithLength(u->pages.reply.at, u->pages.reply.n);
-    writer = cJSON_GetObjectItemCaseSensitive(u->page, "writer");
+    u->page = read_object(&u->pages.reply, &what);
+    if (u->page == NULL) return not_a_page(s, what);
     records = cJSON_GetObjectItemCaseSensitive(u->page, "records");
-    if (!cJSON_IsString(writer) || !source_read_writer(writer->valuestring, &u->writer))
-        return not_a_page(s, "it names no writer");
+    if (!read_writer(s)) return false;
     if (!cJSON_IsArray(records)) return not_a_page(s, "it has no records");
-    if (!read_place(cJSON_GetObjectItemCaseSensitive(u->page, "base"), &base))
-        return not_a_page(s, "its base is not a seq and a hash");
-    if (u->walking && base.given && base.seq > u->after)
+    if (!read_places(s)) return false;
+    if (u->walking && u->base_place.given && u->base_place.seq > u->after)
         return source_fail(s, "unreadable",
                            "records up to %" PRIu64 " left for Postgres while they were read: try "
                            "again, or read them there (--db)",
-                           base.seq);
+                           u->base_place.seq);
     u->item = records->child;
-    return true;
+    return check_ends(s);
 }
 
 static bool start(source *s, const source_chain *chain, uint64_t after, bool few)
@@ -210,69 +358,157 @@ static bool start(source *s, const source_chain *chain, uint64_t after, bool few
 
 static const char *text_of(const cJSON *item, const char *name)
 {
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(item, name);
+    const cJSON *m = cJSON_GetObjectItemCaseSensitive(item, name);
 
-    return cJSON_IsString(member) ? member->valuestring : NULL;
+    return cJSON_IsString(m) ? m->valuestring : NULL;
 }
 
-static bool is_text(const cJSON *item, const char *name, const char *expected)
-{
-    const char *text = text_of(item, name);
+/* One member as the record has it: a text, a number, a truth, or none. */
+typedef struct expected {
+    const char *name;
+    enum { EXPECT_TEXT, EXPECT_NUMBER, EXPECT_BOOL } type;
+    bool absent; /* it must not be there */
+    const char *text;
+    double number;
+    bool truth;
+} expected;
 
-    return text != NULL && strcmp(text, expected) == 0;
+#define TEXT(n, t) ((expected){.name = (n), .type = EXPECT_TEXT, .text = (t)})
+#define NUMBER(n, v) ((expected){.name = (n), .type = EXPECT_NUMBER, .number = (v)})
+#define NUMBER_IF(n, v, there)                                                                     \
+    ((expected){.name = (n), .type = EXPECT_NUMBER, .number = (v), .absent = !(there)})
+#define TRUTH(n, v) ((expected){.name = (n), .type = EXPECT_BOOL, .truth = (v)})
+
+/* Numbers by their bits; JSON has none for what is not finite. */
+static bool is_number(const cJSON *m, double number)
+{
+    if (!isfinite(number)) return cJSON_IsNull(m);
+    return cJSON_IsNumber(m) && memcmp(&m->valuedouble, &number, sizeof number) == 0;
 }
 
-static bool is_number(const cJSON *item, const char *name, double expected)
+static bool is_as_expected(const cJSON *m, const expected *e)
 {
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(item, name);
-
-    return cJSON_IsNumber(member) && member->valuedouble == expected;
+    if (e->absent) return m == NULL;
+    if (e->type == EXPECT_TEXT) return cJSON_IsString(m) && strcmp(m->valuestring, e->text) == 0;
+    if (e->type == EXPECT_NUMBER) return is_number(m, e->number);
+    return cJSON_IsBool(m) && cJSON_IsTrue(m) == e->truth;
 }
 
-static int64_t floor_ms(int64_t ns)
+/* The first member of an object that is not as the record has it; NULL: there is none. Members
+ * that are not known are a newer daemon's own. */
+static const char *members_differ(const cJSON *object, const expected *list, size_t n)
 {
-    return ns / 1000000 - (ns % 1000000 < 0 ? 1 : 0);
+    const cJSON *hint = cJSON_IsObject(object) ? object->child : NULL;
+
+    if (!cJSON_IsObject(object)) return n > 0 ? list[0].name : NULL;
+    for (size_t i = 0; i < n; i++)
+        if (!is_as_expected(member(object, &hint, list[i].name), &list[i])) return list[i].name;
+    return NULL;
 }
 
-/* The numbers that people read are the record's too. NULL: they are. */
-static const char *answer_differs(const cJSON *item, const hedge_record *r)
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+/* As the daemon writes times: towards 0. */
+static double whole_ms(int64_t ns)
 {
-    const cJSON *made = cJSON_GetObjectItemCaseSensitive(item, "decision");
-    const cJSON *asked = cJSON_GetObjectItemCaseSensitive(item, "request");
-    const hedge_decision *d = &r->decision;
-    const struct {
-        const char *name;
-        double value;
-    } numbers[] = {{"hedge_pct", d->hedge_pct},
-                   {"notional_usd", d->notional_usd},
-                   {"confidence", d->confidence},
-                   {"score", d->score},
-                   {"liquidity_weight", d->liquidity_weight},
-                   {"effective_score", d->effective_score},
-                   {"liquidity_quality", d->liquidity_quality}};
+    return (double)(ns / 1000000);
+}
+
+static const char *request_differs(const cJSON *object, const hedge_request *r)
+{
+    const expected list[] = {
+        NUMBER("amount_usd", r->amount_usd),
+        NUMBER_IF("override_score", r->override_score, (r->flags & HEDGE_REQUEST_OVERRIDE) != 0)};
+
+    return members_differ(object, list, COUNT(list));
+}
+
+static const char *quote_differs(const cJSON *object, const hedge_quote *q)
+{
+    const bool score = (q->flags & HEDGE_QUOTE_SCORE) != 0;
+    const bool depth = (q->flags & HEDGE_QUOTE_DEPTH) != 0;
+    const expected list[] = {
+        TRUTH("halted", (q->flags & HEDGE_QUOTE_HALTED) != 0),
+        NUMBER_IF("score", q->score, score),
+        NUMBER_IF("confidence", q->confidence, score),
+        NUMBER_IF("ts_ms", whole_ms(q->score_ts_ns), score),
+        NUMBER_IF("previous_score", q->previous_score, (q->flags & HEDGE_QUOTE_PREVIOUS) != 0),
+        NUMBER_IF("depth1pct_usd", q->depth1pct_usd, depth),
+        NUMBER_IF("depth_ts_ms", whole_ms(q->depth_ts_ns), depth)};
+
+    return members_differ(object, list, COUNT(list));
+}
+
+static const char *outputs_differ(const cJSON *object, const hedge_decision *d)
+{
+    const expected list[] = {NUMBER("hedge_pct", d->hedge_pct),
+                             NUMBER("notional_usd", d->notional_usd),
+                             NUMBER("confidence", d->confidence),
+                             NUMBER("score", d->score),
+                             NUMBER("liquidity_weight", d->liquidity_weight),
+                             NUMBER("effective_score", d->effective_score),
+                             NUMBER("liquidity_quality", d->liquidity_quality),
+                             NUMBER("score_age_ms", whole_ms(d->score_age_ns)),
+                             NUMBER("depth_age_ms", whole_ms(d->depth_age_ns))};
+
+    return members_differ(object, list, COUNT(list));
+}
+
+static bool flags_differ(const cJSON *array, uint32_t flags)
+{
+    const cJSON *m = cJSON_IsArray(array) ? array->child : NULL;
+
+    if (!cJSON_IsArray(array)) return true;
+    for (uint32_t bit = 0; bit < 32; bit++) {
+        const char *name = hedge_flag_name(bit);
+
+        if ((flags >> bit & 1) == 0 || name == NULL) continue;
+        if (!cJSON_IsString(m) || strcmp(m->valuestring, name) != 0) return true;
+        m = m->next;
+    }
+    return m != NULL;
+}
+
+/* What people read of a decision is the record's too; of anything else there is no such thing. */
+static const char *answer_differs(const cJSON *item, const cJSON *hint, const hedge_record *r)
+{
+    static const char *const names[] = {"decision_id", "status", "flags",
+                                        "request",     "quote",  "decision"};
+    const cJSON *parts[COUNT(names)];
+    const bool decided = r->kind == HEDGE_RECORD_DECISION || r->kind == HEDGE_RECORD_SHADOW;
+    const char *differs;
     char id[37] = "";
 
+    for (size_t i = 0; i < COUNT(names); i++) {
+        parts[i] = member(item, &hint, names[i]);
+        if ((parts[i] != NULL) != decided) return names[i];
+    }
+    if (!decided) return NULL;
     hedge_record_id(r->writer, r->seq, id);
-    if (!is_text(item, "decision_id", id)) return "decision_id";
-    if (!is_text(item, "status", hedge_status_name(d->status))) return "status";
-    if (!is_number(asked, "amount_usd", r->request.amount_usd)) return "amount_usd";
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        if (!is_number(made, numbers[i].name, numbers[i].value)) return numbers[i].name;
-    return NULL;
+    if (!is_as_expected(parts[0], &TEXT(names[0], id))) return names[0];
+    if (!is_as_expected(parts[1], &TEXT(names[1], hedge_status_name(r->decision.status))))
+        return names[1];
+    if (flags_differ(parts[2], r->decision.flags)) return names[2];
+    differs = request_differs(parts[3], &r->request);
+    if (differs == NULL) differs = quote_differs(parts[4], &r->quote);
+    if (differs == NULL) differs = outputs_differ(parts[5], &r->decision);
+    return differs;
 }
 
 static const char *item_differs(const cJSON *item, const hedge_record *r)
 {
     char policy[2 * HEDGE_HASH_SIZE + 1];
-    const cJSON *ts_ms = cJSON_GetObjectItemCaseSensitive(item, "ts_ms");
+    const expected list[] = {TEXT("kind", source_kind_name(r->kind)),
+                             NUMBER("ts_ms", whole_ms(r->ts_ns)), TEXT("policy", policy),
+                             TEXT("version", r->build), TEXT("asset", r->asset),
+                             TEXT("note", r->note)};
+    const cJSON *hint = item->child;
+    const char *differs = NULL;
 
     number_write_hex(r->policy_hash, HEDGE_HASH_SIZE, policy);
-    if (!cJSON_IsNumber(ts_ms) || ts_ms->valuedouble != (double)floor_ms(r->ts_ns)) return "ts_ms";
-    if (!is_text(item, "policy", policy)) return "policy";
-    if (!is_text(item, "version", r->build)) return "version";
-    if (!is_text(item, "note", r->note)) return "note";
-    if (r->kind != HEDGE_RECORD_DECISION && r->kind != HEDGE_RECORD_SHADOW) return NULL;
-    return answer_differs(item, r);
+    for (size_t i = 0; i < COUNT(list) && differs == NULL; i++)
+        if (!is_as_expected(member(item, &hint, list[i].name), &list[i])) differs = list[i].name;
+    return differs != NULL ? differs : answer_differs(item, hint, r);
 }
 
 static bool read_item(url_state *u, const cJSON *item, source_row *row, bool checked)
@@ -321,7 +557,7 @@ static source_step next(source *s, source_row *row)
         if (!fetch_page(s, u->few ? PAGE_FEW : PAGE)) return SOURCE_FAILED;
         /* Records that leave just now are gone a moment before the base says so. */
         if (begins_late(u) && !fetch_page(s, u->few ? PAGE_FEW : PAGE)) return SOURCE_FAILED;
-        if (u->item == NULL) return SOURCE_END;
+        if (u->item == NULL) return SOURCE_END; /* not at the head: walk_run says so */
     }
     if (!read_item(u, u->item, row, s->checked)) {
         not_a_page(s, "a record without its seq");
@@ -401,9 +637,11 @@ static bool read_chain(source *s)
     if (!fetch_page(s, 1)) return false;
     chain = source_add_chain(s, u->writer);
     if (chain == NULL) return false;
-    if (!read_place(cJSON_GetObjectItemCaseSensitive(u->page, "base"), &chain->base) ||
-        !read_place(cJSON_GetObjectItemCaseSensitive(u->page, "head"), &chain->head))
-        return not_a_page(s, "its head is not a seq and a hash");
+    chain->base = u->base_place;
+    chain->head = u->head_place;
+    /* A daemon's first record is there before it answers. */
+    if (!chain->head.given)
+        return source_fail(s, "truncated", "truncated: the daemon's head is no record");
     return true;
 }
 

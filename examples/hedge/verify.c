@@ -13,6 +13,8 @@
 #include "moment.h"
 #include "number.h"
 #include "options.h"
+#include "outcome.h"
+#include "plain.h"
 #include "policy_set.h"
 #include "source.h"
 
@@ -148,15 +150,6 @@ static bool verify(verification *v, const source_options *options)
 
 /* ---- what is said about it ---------------------------------------------- */
 
-static void print_fault(const verification *v)
-{
-    fprintf(stderr, "%s: ", v->from.name);
-    if (v->bad_seq > 0 && v->from.chain_count > 1)
-        fprintf(stderr, "writer %016" PRIx64 ", ", v->writer);
-    if (v->bad_seq > 0) fprintf(stderr, "record %" PRIu64 ": ", v->bad_seq);
-    fprintf(stderr, "%s\n", v->message);
-}
-
 static void print_count(const char *name, uint64_t count)
 {
     char text[NUMBER_TEXT_MAX];
@@ -211,11 +204,7 @@ static void print_chain(const verification *v, const chain_report *r)
 
 static void print_text(const verification *v)
 {
-    if (v->fault != NULL) {
-        print_fault(v);
-        return;
-    }
-    printf("%s: whole\n", v->from.name);
+    printf("%s: whole\n", plain(v->from.name));
     if (v->from.chain_count != 1) {
         print_count("writers", v->from.chain_count);
         print_count("records", v->total.records);
@@ -284,28 +273,34 @@ static void write_whole(json *j, const verification *v)
 
 static void write_json(const verification *v)
 {
-    char writer[NUMBER_TEXT_MAX];
     json j = {stdout, false};
 
     json_open_object(&j, NULL);
     json_text(&j, "path", v->from.name);
-    json_bool(&j, "ok", v->fault == NULL);
-    if (v->fault != NULL) {
-        json_text(&j, "fault", v->fault);
-        if (v->bad_seq > 0) {
-            snprintf(writer, sizeof writer, "%016" PRIx64, v->writer);
-            json_text(&j, "writer", writer);
-            json_integer(&j, "seq", (int64_t)v->bad_seq);
-        }
-        json_text(&j, "message", v->message);
-    } else {
-        write_whole(&j, v);
-    }
+    json_bool(&j, "ok", true);
+    write_whole(&j, v);
     json_close_object(&j);
     putchar('\n');
 }
 
 /* ---- the command -------------------------------------------------------- */
+
+static int show(const verification *v, bool as_json)
+{
+    const outcome o = {.path = v->from.name,
+                       .fault = v->fault,
+                       .several = v->from.chain_count > 1,
+                       .writer = v->writer,
+                       .seq = v->bad_seq,
+                       .message = v->message};
+
+    if (v->fault != NULL) return outcome_show(v->self, as_json, &o);
+    if (as_json)
+        write_json(v);
+    else
+        print_text(v);
+    return RESULT_OK;
+}
 
 static int run(const command *self, int argc, char **argv)
 {
@@ -315,24 +310,23 @@ static int run(const command *self, int argc, char **argv)
     option_list heads = {.name = "head"};
     const option options[] = {
         SOURCE_OPTIONS(from), {"base", &v.base, NULL}, {"json", NULL, &as_json}};
+    char message[SOURCE_MESSAGE_MAX];
     int result;
 
     v = (verification){.self = self};
     if (!options_read_list(self, options, sizeof options / sizeof options[0], &heads, &argc, argv,
                            &result))
         return result;
-    if (!source_choose(self, &from, argc, argv, 0)) return RESULT_USAGE;
+    if (!source_choose(&from, argc, argv, 0, message))
+        return outcome_usage(self, as_json, "%s", message);
     for (; v.kept_count < heads.count; v.kept_count++)
         if (!anchor_read(heads.values[v.kept_count], &v.kept[v.kept_count]))
-            return usage_error(self,
-                               "--head: '%s' is not SEQ:HASH, the hash as 64 hex digits or its "
-                               "first %d or more",
-                               heads.values[v.kept_count], ANCHOR_DIGITS_MIN);
-    result = verify(&v, &from) ? RESULT_OK : source_fault_result(v.fault);
-    if (as_json)
-        write_json(&v);
-    else
-        print_text(&v);
+            return outcome_usage(self, as_json,
+                                 "--head: '%.200s' is not SEQ:HASH, a record's number and its hash "
+                                 "as 64 hex digits or its first %d or more",
+                                 heads.values[v.kept_count], ANCHOR_DIGITS_MIN);
+    verify(&v, &from);
+    result = show(&v, as_json);
     policy_set_free(&v.policies);
     source_close(&v.from);
     return result;
@@ -367,6 +361,6 @@ const command verify_command = {
         "                     digits of the hash do; may be given several times\n"
         "  --base SEQ:HASH    with --db: the chain begins behind this record, which was a head;\n"
         "                     for a database whose oldest months were dropped\n" HELP_SOURCE
-        "  --json             one JSON object\n" HELP_EXIT_CODES,
+        "  --json             one JSON object\n" HELP_SOURCE_EXIT_CODES,
     .run = run,
 };

@@ -2,6 +2,7 @@
  * walk.c: takes a chain's rows in batches through several threads, and keeps the order. */
 #include "walk.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@ typedef struct walk {
     bool ended;    /* nothing more will be read */
     bool failed;   /* because the source broke */
     bool stopping; /* nobody wants more */
+    uint64_t last; /* the newest record that was taken */
+    bool refused;  /* `take` wanted no more */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
 } walk;
@@ -156,7 +159,9 @@ static void take_batches(walk *w)
             pthread_cond_wait(&w->changed, &w->mutex);
         if (w->take_at == w->read_at) break;
         pthread_mutex_unlock(&w->mutex);
+        w->last = w->slots[slot]->rows[w->slots[slot]->n - 1].seq;
         more = w->job->take(w->job->context, w->slots[slot]);
+        w->refused = !more;
         pthread_mutex_lock(&w->mutex);
         w->judged[slot] = false;
         w->take_at++;
@@ -198,11 +203,24 @@ static bool run_threads(walk *w)
     return true;
 }
 
+/* A source that names its head gives every record up to it. */
+static bool reaches_head(const walk *w)
+{
+    const source_chain *chain = w->job->chain;
+
+    if (w->refused || !chain->head.given || w->last >= chain->head.seq) return true;
+    return source_fail(w->job->from, "truncated",
+                       "truncated: the journal ends at record %" PRIu64
+                       ", but the daemon's head is record %" PRIu64,
+                       w->last, chain->head.seq);
+}
+
 bool walk_run(const walk_job *job)
 {
     walk w = {.job = job, .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     const source_place *base = &job->chain->base;
 
+    w.last = base->given ? base->seq : 0;
     if (!job->from->ops->start(job->from, job->chain, base->given ? base->seq : 0, false))
         return false;
     if (!slots_new(&w) || !run_threads(&w)) {
@@ -210,5 +228,5 @@ bool walk_run(const walk_job *job)
         return source_fail(job->from, "unreadable", "out of memory");
     }
     slots_free(&w);
-    return !w.failed;
+    return !w.failed && reaches_head(&w);
 }

@@ -33,7 +33,8 @@ typedef struct walk_job {
 } walk_job;
 
 /* Walks the whole chain from its base. False: it could not be read to its end
- * (source.fault says why); whatever was read is taken first. */
+ * (source.fault says why; "truncated": not to the head that the source names); whatever was read
+ * is taken first. */
 bool walk_run(const walk_job *job);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "number.h"
 #include "source.h"
@@ -19,7 +20,9 @@ enum {
     CONNECT_S = 10,
     ANSWER_S = 60, /* for all of one answer: a page is 3 MiB at most */
     MEMBERS_MAX = 64,
-    DEPTH_MAX = 16
+    DEPTH_MAX = 16,
+    HEAD_TRIES = 40,
+    PAUSE_NS = 25000000
 };
 
 /* One handle asks for pages, another for policies: two threads may do so at once. */
@@ -151,16 +154,28 @@ static bool has_nul(const char *text, size_t n)
     return false;
 }
 
+static bool is_before(const cJSON *object, const cJSON *member)
+{
+    for (const cJSON *m = object->child; m != member; m = m->next)
+        if (strcmp(m->string, member->string) == 0) return true;
+    return false;
+}
+
+/* Names of one bit are compared, and those are few. */
 static bool names_differ(const cJSON *object)
 {
-    const char *names[MEMBERS_MAX];
+    uint64_t seen = 0;
     size_t n = 0;
 
     for (const cJSON *m = object->child; m != NULL; m = m->next) {
-        if (n == MEMBERS_MAX) return false;
-        for (size_t i = 0; i < n; i++)
-            if (names[i][0] == m->string[0] && strcmp(names[i], m->string) == 0) return false;
-        names[n++] = m->string;
+        uint32_t sum = 0;
+        uint64_t bit;
+
+        for (const char *p = m->string; *p != '\0'; p++)
+            sum = sum * 31 + (unsigned char)*p;
+        bit = UINT64_C(1) << (sum * UINT32_C(2654435761) >> 26);
+        if (n++ == MEMBERS_MAX || ((seen & bit) != 0 && is_before(object, m))) return false;
+        seen |= bit;
     }
     return true;
 }
@@ -202,7 +217,7 @@ static cJSON *read_object(const bytes *text, const char **what)
     if (fine) fine = end == text->at + text->n;
     if (fine && !all_names_differ(page)) {
         fine = false;
-        *what = "a member is there twice";
+        *what = "a member is there twice, or it holds far too much";
     }
     if (fine) return page;
     cJSON_Delete(page);
@@ -284,20 +299,18 @@ static bool read_writer(source *s)
     return true;
 }
 
-/* A page and its head are of one moment: the head is the newest record of all, and none is behind
- * it. That there is one where the head says so is the walk's to find. */
-static bool check_ends(source *s)
+/* The newest record of the page, and a head that does not go back. That there are records up to
+ * the head is the walk's to find. */
+static bool check_ends(source *s, uint64_t *newest)
 {
     const url_state *u = s->state;
     uint64_t seq;
 
+    *newest = 0;
     for (const cJSON *item = u->item; item != NULL; item = item->next) {
         if (!read_whole(cJSON_GetObjectItemCaseSensitive(item, "seq"), &seq))
             return not_a_page(s, "a record without its seq");
-        if (seq > u->head_place.seq)
-            return source_fail(s, "damaged",
-                               "it gives record %" PRIu64 ", but its head is record %" PRIu64, seq,
-                               u->head_place.seq);
+        if (seq > *newest) *newest = seq;
     }
     if (u->walking && u->head_place.seq < u->end)
         return source_fail(s, "truncated",
@@ -307,7 +320,7 @@ static bool check_ends(source *s)
     return true;
 }
 
-static bool fetch_page(source *s, unsigned limit)
+static bool fetch_once(source *s, unsigned limit, uint64_t *newest)
 {
     url_state *u = s->state;
     const cJSON *records;
@@ -337,7 +350,26 @@ static bool fetch_page(source *s, unsigned limit)
                            "again, or read them there (--db)",
                            u->base_place.seq);
     u->item = records->child;
-    return check_ends(s);
+    return check_ends(s, newest);
+}
+
+/* A daemon writes a record a moment before its head says so, but a head that stays behind the
+ * records hides them: what was seen must soon be at or before the head. */
+static bool fetch_page(source *s, unsigned limit)
+{
+    const url_state *u = s->state;
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    uint64_t newest, again;
+
+    if (!fetch_once(s, limit, &newest)) return false;
+    for (int i = 0; i < HEAD_TRIES && newest > u->head_place.seq; i++) {
+        nanosleep(&pause, NULL);
+        if (!fetch_once(s, limit, &again)) return false;
+    }
+    return newest <= u->head_place.seq ||
+           source_fail(s, "damaged",
+                       "it gives record %" PRIu64 ", but its head stays record %" PRIu64, newest,
+                       u->head_place.seq);
 }
 
 static bool start(source *s, const source_chain *chain, uint64_t after, bool few)

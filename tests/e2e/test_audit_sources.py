@@ -220,7 +220,7 @@ class Url(AuditCase):
                      b'{"writer":"0123456789abcdef","head":{"seq":-1},"records":[]}',
                      b'{"writer":"0123456789abcdef"}'):
             self.found("not a page of decisions", "verify", "--url", always(200, body).url,
-                       fault="not_a_journal")
+                       fault="not_a_page", code=USAGE)
         elsewhere = always(302, b"", Location="http://127.0.0.1:1/")
         self.found("redirect, which is not followed", "verify", "--url", elsewhere.url,
                    fault="unreadable", code=USAGE)

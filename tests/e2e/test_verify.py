@@ -148,7 +148,7 @@ class Verify(Case):
         path = self.journal(rows=[], policies=())
         self.assertIn("records     0", self.run_ok("verify", path))
         self.assertIsNone(strict_json(self.run_ok("verify", path, "--json"))["first_time"])
-        self.run_ok("verify", path, "--head", "0:" + "0" * 64)
+        self.refused(USAGE, "not SEQ:HASH", "verify", path, "--head", "0:" + "0" * 64)
 
     def test_any_flipped_bit_of_a_record_is_found(self):
         rows, _ = chained(story())

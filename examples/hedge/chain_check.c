@@ -211,8 +211,7 @@ static void judge(void *context, walk_batch *batch)
         if (!check_place(row, before->seq + 1, c->policies->from->ships, f) ||
             !check_bytes(c, before, row, &record, f) || !check_policy(c, &record, &known, f) ||
             (record.kind == HEDGE_RECORD_SHADOW && !check_shadow(before, &record, f)) ||
-            !check_time(&record, f) ||
-            !check_anchors(c->anchors, row->seq, row->hash, f))
+            !check_time(&record, f) || !check_anchors(c->anchors, row->seq, row->hash, f))
             return;
         count(&record, f);
     }

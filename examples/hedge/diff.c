@@ -252,8 +252,8 @@ static int run(const command *self, int argc, char **argv)
         if (!source_choose(&from, argc, argv, taken, message))
             result = outcome_usage(self, as_json, "%s", message);
         else
-            result = compare(&d, &from) ? show(self, &d, svg, as_json)
-                                        : show_fault(self, as_json, &d);
+            result =
+                compare(&d, &from) ? show(self, &d, svg, as_json) : show_fault(self, as_json, &d);
         source_close(&d.from);
         diff_stats_free(&d.stats);
     }

@@ -18,7 +18,7 @@ typedef struct diff {
     int64_t since_ns;
     diff_stats stats;
     diff_spread hedge, notional;
-    const char *fault; /* NULL: none */
+    const char *fault;            /* NULL: none */
     uint64_t bad_writer, bad_seq; /* the record at fault; seq 0: none of them */
     char message[SOURCE_MESSAGE_MAX];
 } diff;

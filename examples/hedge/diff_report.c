@@ -103,8 +103,8 @@ static void print_asset(const diff_asset *a, FILE *out)
     number_write_grouped(c->newly_rejected, rejected);
     number_write_grouped(c->newly_decided, decided);
     write_usd(c->sum_delta_notional, usd);
-    fprintf(out, "  %-12s %12s %12s %10s %10s %+9.4f %+9.4f %16s\n", plain(a->name), decisions, changed,
-            rejected, decided, both > 0 ? 100 * c->sum_delta_hedge / (double)both : 0.0,
+    fprintf(out, "  %-12s %12s %12s %10s %10s %+9.4f %+9.4f %16s\n", plain(a->name), decisions,
+            changed, rejected, decided, both > 0 ? 100 * c->sum_delta_hedge / (double)both : 0.0,
             100 * c->max_delta_hedge, usd);
 }
 
@@ -150,8 +150,8 @@ void diff_text(const diff *d, FILE *out)
 
     diff_old_name(d, old, sizeof old);
     number_write_grouped(d->stats.all.decisions, decisions);
-    fprintf(out, "%s: %s decisions by policy %.12s, compared with %s\n\n", plain(d->from.name), decisions,
-            hedge_policy_hash_hex(d->new), old);
+    fprintf(out, "%s: %s decisions by policy %.12s, compared with %s\n\n", plain(d->from.name),
+            decisions, hedge_policy_hash_hex(d->new), old);
     print_counts(d, out);
     print_spread(d, out);
     print_assets(d, out);

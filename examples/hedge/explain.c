@@ -125,7 +125,8 @@ static bool find(explanation *x, source *from, const source_chain *chain, uint64
     if (step == SOURCE_FAILED && !found) return false;
     if (!found && chain->head.given && seq <= chain->head.seq)
         return source_fail(from, "missing",
-                           "missing: no record %" PRIu64 " is here, but the head is record %" PRIu64,
+                           "missing: no record %" PRIu64
+                           " is here, but the head is record %" PRIu64,
                            seq, chain->head.seq);
     return found || source_fail(from, "usage", "no record %" PRIu64 " is here", seq);
 }
@@ -144,8 +145,7 @@ static bool explain(explanation *x, source *from, policy_set *policies, const wa
     if (!x->decided) return true;
     if (!policy_set_open(policies, from, true)) return false;
     entry = policy_set_find(policies, x->record.policy_hash, message);
-    if (entry == NULL)
-        return fail_at(x, from, w->seq, "policy", message);
+    if (entry == NULL) return fail_at(x, from, w->seq, "policy", message);
     explanation_make(x, entry->policy);
     if (!x->shadowed) return true;
     entry = policy_set_find(policies, x->shadow.policy_hash, message);

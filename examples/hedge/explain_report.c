@@ -340,8 +340,9 @@ void explanation_text(const explanation *x, const char *name, FILE *out)
     if (!x->decided) return;
     print_inputs(x, out);
     if (x->again.refused) {
-        fprintf(out, "              flags 0x%" PRIx32 " of the request, 0x%" PRIx32
-                     " of the quote: unknown ones are there\n",
+        fprintf(out,
+                "              flags 0x%" PRIx32 " of the request, 0x%" PRIx32
+                " of the quote: unknown ones are there\n",
                 x->record.request.flags, x->record.quote.flags);
         fprintf(out, "policy        %s\n\n", say_hash(x->record.policy_hash));
     } else {

@@ -27,7 +27,8 @@ typedef struct recomputed {
 
 /* Decides the record's request and quote again, at its time, by its policy.
  * True: every output has the recorded bits, and the request is of the asset
- * that the record names; never where hedge_size refuses them. Without a place for it (NULL) only that is told. */
+ * that the record names; never where hedge_size refuses them. Without a place for it (NULL) only
+ * that is told. */
 bool recompute(const hedge_record *record, const hedge_policy *policy, recomputed *out);
 
 #endif

@@ -237,7 +237,8 @@ static void print_stop(const replay *r)
     if (r->records == 0 && r->stop.seq == 0) return;
     number_write_grouped(r->records, records);
     number_write_grouped(all.decisions + all.shadows, decided);
-    fprintf(stderr, "  it ends here: of %s records before, %s were decided again; no more is said\n",
+    fprintf(stderr,
+            "  it ends here: of %s records before, %s were decided again; no more is said\n",
             records, decided);
 }
 
@@ -256,7 +257,8 @@ static void print_counts(const replay *r)
     for (size_t i = 0; i < r->builds; i++) {
         number_write_grouped(r->build[i].decisions + r->build[i].shadows, text);
         number_write_grouped(r->build[i].differences, differ);
-        printf("  build       %s: %s, of which %s differ\n", plain(r->build[i].build), text, differ);
+        printf("  build       %s: %s, of which %s differ\n", plain(r->build[i].build), text,
+               differ);
     }
     if (r->seconds > 0) {
         number_write_grouped((uint64_t)((double)r->records / r->seconds), text);

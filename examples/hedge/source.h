@@ -76,7 +76,7 @@ struct source {
     source_chain *chains;
     size_t chain_count;
     const char *fault; /* NULL: none; a stable name: unreadable, in_use, not_a_journal,
-                          * not_a_page, damaged, truncated */
+                        * not_a_page, damaged, truncated */
     char message[SOURCE_MESSAGE_MAX];
 };
 
@@ -104,7 +104,7 @@ typedef struct source_options {
 
 /* The lines about exit codes of the commands that read records. */
 #define HELP_SOURCE_EXIT_CODES                                                                     \
-    "\nExit codes: 0 all is well, 1 it is not (a record, a policy or a decision that is not\n"    \
+    "\nExit codes: 0 all is well, 1 it is not (a record, a policy or a decision that is not\n"     \
     "what it should be), 2 wrong usage, or a source that cannot be read.\n"
 
 /* Takes the positional argument at `at`, if any, as the file, and sees to it

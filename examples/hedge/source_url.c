@@ -531,8 +531,10 @@ static const char *item_differs(const cJSON *item, const hedge_record *r)
 {
     char policy[2 * HEDGE_HASH_SIZE + 1];
     const expected list[] = {TEXT("kind", source_kind_name(r->kind)),
-                             NUMBER("ts_ms", whole_ms(r->ts_ns)), TEXT("policy", policy),
-                             TEXT("version", r->build), TEXT("asset", r->asset),
+                             NUMBER("ts_ms", whole_ms(r->ts_ns)),
+                             TEXT("policy", policy),
+                             TEXT("version", r->build),
+                             TEXT("asset", r->asset),
                              TEXT("note", r->note)};
     const cJSON *hint = item->child;
     const char *differs = NULL;

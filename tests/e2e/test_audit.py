@@ -317,7 +317,7 @@ class Replay(AuditCase):
                 r["decision"]["flags"] == 0 and r["decision"]["hedge_pct"] > 0][3:5]
 
         def change(rs):
-            for part in ("request", "quote", "decision"):
+            for part in ("ts_ns", "request", "quote", "decision"):
                 rs[a][part] = rs[b][part]
                 rs[a + 1][part] = rs[b + 1][part]
         path = self.copied(change)

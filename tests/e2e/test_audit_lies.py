@@ -2,6 +2,7 @@
 """Records and daemons that lie to `hedge verify`, `replay`, `explain` and `diff`, one lie each."""
 import copy
 import json
+import shutil
 import socket
 import subprocess
 import threading
@@ -142,6 +143,7 @@ class Records(test_audit.AuditCase):
     def test_every_outcome_is_one_object(self):
         new = self.file("new.yaml", oracle.text(OTHER))
         broken = self.sql(self.copied(), "UPDATE records SET record = x'00' WHERE seq = 9")
+        broken = shutil.move(broken, broken + ".broken")
         bare = self.sql(self.copied(), "DELETE FROM policies")
         first = self.decisions()[0]["seq"]
         for words in (("diff",), ("diff", new), ("diff", "none.yaml", self.path), ("explain",),
@@ -155,7 +157,7 @@ class Records(test_audit.AuditCase):
             plain = hedge(*words)[0]
             code, out, err = hedge(*words, "--json")
             self.assertEqual((code, err), (plain, ""), words)
-            self.assertIn(code, (BAD_DATA, USAGE))
+            self.assertIn(code, (BAD_DATA, USAGE), words)
             answer = once(out)
             self.assertIs(answer["ok"], False, words)
             self.assertTrue(answer["fault"] and answer["message"], words)

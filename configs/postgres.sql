@@ -118,22 +118,45 @@ CREATE OR REPLACE VIEW chain AS
   UNION ALL
   SELECT writer, seq, kind, id, ts_ns, asset, record, hash, ts FROM events;
 
--- What the shipper ends each transaction with: the database must hold the records of a writer from
--- first_seq to last_seq, made between two times, each once, and the last one with that hash; by the
--- chain all before it are then the writer's own, too. If it does not, the transaction is undone.
-CREATE OR REPLACE FUNCTION hedge_check(of_writer bigint, first_seq bigint, last_seq bigint,
+-- What the shipper ends each transaction with. If it raises anything, the transaction is undone.
+-- HE002: the record that was the newest one so far, before_seq (0: there was none), is no longer
+--        there with its hash: rows were removed, or an older state was restored.
+-- HE003: fewer than expected of the records of a writer from first_seq to last_seq, made between two
+--        times, are there: something drops rows.
+-- HE001: more are there, or the last one not once with that hash; if it is, by the chain all before
+--        it are the writer's own, too.
+DROP FUNCTION IF EXISTS hedge_check(bigint, bigint, bigint, bigint, bigint, bigint, bytea);
+CREATE OR REPLACE FUNCTION hedge_check(of_writer bigint, before_seq bigint, before_ts_ns bigint,
+                                       before_hash bytea, first_seq bigint, last_seq bigint,
                                        first_ts_ns bigint, last_ts_ns bigint, expected bigint,
                                        last_hash bytea) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-  earliest timestamptz := to_timestamp(first_ts_ns / 1000000000 - 1);
-  latest   timestamptz := to_timestamp(last_ts_ns / 1000000000 + 1);
+  lowest   bigint := CASE before_seq WHEN 0 THEN first_seq ELSE before_seq END;
+  earliest timestamptz := to_timestamp(least(before_ts_ns, first_ts_ns) / 1000000000 - 1);
+  latest   timestamptz := to_timestamp(greatest(before_ts_ns, last_ts_ns) / 1000000000 + 1);
+  before   bigint;
   there    bigint;
   same     bigint;
+  other    bigint;
 BEGIN
-  SELECT count(*), count(*) FILTER (WHERE seq = last_seq AND hash = last_hash) INTO there, same
+  SELECT count(*) FILTER (WHERE seq = before_seq AND hash = before_hash),
+         count(*) FILTER (WHERE seq >= first_seq),
+         count(*) FILTER (WHERE seq = last_seq AND hash = last_hash),
+         count(*) FILTER (WHERE seq = last_seq AND hash <> last_hash)
+    INTO before, there, same, other
     FROM chain
-   WHERE writer = of_writer AND seq BETWEEN first_seq AND last_seq AND ts BETWEEN earliest AND latest;
+   WHERE writer = of_writer AND seq BETWEEN lowest AND last_seq AND ts BETWEEN earliest AND latest;
+  IF before_seq <> 0 AND before = 0 THEN
+    RAISE EXCEPTION 'record % of writer % is no longer there, or with another hash: rows were removed '
+                    'or an older state was restored', before_seq, to_hex(of_writer)
+      USING ERRCODE = 'HE002';
+  END IF;
+  IF there < expected AND other = 0 THEN
+    RAISE EXCEPTION 'of % records from % to % of writer % the database took and holds %: a trigger or '
+                    'rule drops them', expected, first_seq, last_seq, to_hex(of_writer), there
+      USING ERRCODE = 'HE003';
+  END IF;
   IF there <> expected OR same <> 1 THEN
     RAISE EXCEPTION 'of % records from % to % of writer % the database holds %, and the last one %',
       expected, first_seq, last_seq, to_hex(of_writer), there,
@@ -239,10 +262,12 @@ SELECT hedge_make_partitions();
 REVOKE ALL ON decisions, shadow_decisions, events, policies, chain FROM PUBLIC;
 REVOKE ALL ON FUNCTION hedge_make_partitions(integer), hedge_guard(regclass, boolean),
                        hedge_partition(text, text, text),
-                       hedge_check(bigint, bigint, bigint, bigint, bigint, bigint, bytea)
+                       hedge_check(bigint, bigint, bigint, bytea, bigint, bigint, bigint,
+                                   bigint, bigint, bytea)
   FROM PUBLIC;
 GRANT SELECT, INSERT ON decisions, shadow_decisions, events, policies TO hedge_daemon;
 GRANT SELECT ON chain TO hedge_daemon;
 GRANT EXECUTE ON FUNCTION hedge_make_partitions(integer),
-                          hedge_check(bigint, bigint, bigint, bigint, bigint, bigint, bytea)
+                          hedge_check(bigint, bigint, bigint, bytea, bigint, bigint, bigint,
+                                      bigint, bigint, bytea)
   TO hedge_daemon;

@@ -103,7 +103,8 @@ static bool wait_socket(postgres_link *link, short events, int64_t until_ns)
     struct pollfd fds[2] = {{.fd = PQsocket(link->connection), .events = events}};
 
     if (wait_any(link, fds, 2, until_ns)) return true;
-    broken(link, link->stop_until_ns != 0 ? "stopping" : "no answer in time");
+    link->timed_out = link->stop_until_ns == 0;
+    broken(link, link->timed_out ? "no answer in time" : "stopping");
     return false;
 }
 
@@ -168,6 +169,7 @@ postgres_answer postgres_link_open(postgres_link *link, const char *dsn, int sto
     if (answer == POSTGRES_OK && PQsetnonblocking(link->connection, 1) != 0)
         answer = broken_connection(link);
     if (answer != POSTGRES_OK) postgres_link_close(link);
+    link->timed_out = false; /* who never answers is not slow */
     return answer;
 }
 
@@ -270,13 +272,11 @@ static postgres_answer finish(postgres_link *link, const text *streams, size_t n
     return ok ? answer : POSTGRES_BROKEN;
 }
 
-postgres_answer postgres_link_query(postgres_link *link, const char *sql, PGresult **last)
+/* The last result, or none. */
+static postgres_answer finish_last(postgres_link *link, PGresult **last)
 {
-    postgres_answer answer;
+    const postgres_answer answer = finish(link, NULL, 0, NULL, last);
 
-    if (last != NULL) *last = NULL;
-    if (PQsendQuery(link->connection, sql) != 1) return broken_connection(link);
-    answer = finish(link, NULL, 0, NULL, last);
     if (answer != POSTGRES_OK && last != NULL) {
         PQclear(*last);
         *last = NULL;
@@ -284,12 +284,20 @@ postgres_answer postgres_link_query(postgres_link *link, const char *sql, PGresu
     return answer;
 }
 
-postgres_answer postgres_link_query_with(postgres_link *link, const char *sql, int n,
-                                         const char *const *values)
+postgres_answer postgres_link_query(postgres_link *link, const char *sql, PGresult **last)
 {
+    if (last != NULL) *last = NULL;
+    if (PQsendQuery(link->connection, sql) != 1) return broken_connection(link);
+    return finish_last(link, last);
+}
+
+postgres_answer postgres_link_query_with(postgres_link *link, const char *sql, int n,
+                                         const char *const *values, PGresult **last)
+{
+    if (last != NULL) *last = NULL;
     if (PQsendQueryParams(link->connection, sql, n, NULL, values, NULL, NULL, 0) != 1)
         return broken_connection(link);
-    return finish(link, NULL, 0, NULL, NULL);
+    return finish_last(link, last);
 }
 
 postgres_answer postgres_link_copy(postgres_link *link, const char *sql, const text *streams,

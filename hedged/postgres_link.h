@@ -17,6 +17,7 @@ typedef struct postgres_link {
     int stop_fd;           /* becomes readable when the daemon stops */
     int stop_grace_ms;     /* how long waits may still take then */
     int64_t stop_until_ns; /* steady clock; 0: not told to stop yet */
+    bool timed_out;        /* it is broken because an answer did not come in time */
     char sqlstate[6];      /* of the last refusal, "" where the server gave none */
     char fault[POSTGRES_FAULT_MAX];
 } postgres_link;
@@ -41,7 +42,7 @@ bool postgres_link_is_over(postgres_link *link);
 postgres_answer postgres_link_query(postgres_link *link, const char *sql, PGresult **last);
 /* Runs one statement with parameters in text. */
 postgres_answer postgres_link_query_with(postgres_link *link, const char *sql, int n,
-                                         const char *const *values);
+                                         const char *const *values, PGresult **last);
 
 /* Runs statements in one transaction, of which the first `n` are COPY ... FROM STDIN: each gets its
  * stream. *rows: how many they took together. */

@@ -2,6 +2,7 @@
  * ship_batch: what has been read of the journal and is on its way to Postgres. */
 #include "ship_batch.h"
 
+#include "clock.h"
 #include "log.h"
 #include "ship_fault.h"
 
@@ -18,6 +19,7 @@ bool ship_batch_init(ship_batch *b, journal *j)
 
     journal_read_state(j, &state);
     *b = (ship_batch){.journal = j, .writer = state.writer};
+    b->window = BATCH_MOST;
     b->rows = malloc(BATCH_MOST * sizeof(*b->rows));
     return b->rows != NULL;
 }
@@ -30,11 +32,22 @@ void ship_batch_free(ship_batch *b)
 
 void ship_batch_begin(ship_batch *b, const ship_stand *stand)
 {
-    b->done = stand->next_after;
-    b->held = stand->held;
-    b->at = b->n = 0;
+    ship_batch_move(b, stand);
     b->policies = (ship_policies){0};
-    b->window = b->refused > 0 ? 1 : BATCH_MOST;
+    if (b->refused > 0) b->window = 1;
+}
+
+void ship_batch_move(ship_batch *b, const ship_stand *stand)
+{
+    b->done = stand->next_after;
+    b->held = stand->before;
+    b->upto = stand->upto;
+    b->at = b->n = 0;
+}
+
+bool ship_batch_is_filled(const ship_batch *b)
+{
+    return b->upto != 0 && b->done.seq >= b->upto;
 }
 
 bool ship_batch_read(ship_batch *b, bool *empty, char message[JOURNAL_MESSAGE_MAX])
@@ -53,9 +66,11 @@ bool ship_batch_read(ship_batch *b, bool *empty, char message[JOURNAL_MESSAGE_MA
         memcpy(b->rows + b->n, rows, n * sizeof(*rows));
         free(rows);
         b->n += n;
-        if (n < READ_MOST) break;
+        if (n < READ_MOST || (b->upto != 0 && b->rows[b->n - 1].seq >= b->upto)) break;
         after = b->rows[b->n - 1].seq;
     }
+    while (b->upto != 0 && b->n > 0 && b->rows[b->n - 1].seq > b->upto)
+        b->n--;
     *empty = b->n == 0;
     return true;
 }
@@ -140,19 +155,58 @@ static bool blames_rows(ship_batch *b, const postgres_link *link)
     }
 }
 
+static const char *why_refused(const postgres_link *link)
+{
+    if (strcmp(link->sqlstate, SHIP_STATE_DROPPED) != 0) return link->fault;
+    return "the database took it and does not hold it: a trigger or rule drops it";
+}
+
+static bool is_slow(postgres_answer answer, const postgres_link *link)
+{
+    ship_fault fault;
+
+    return (answer == POSTGRES_BROKEN && link->timed_out) ||
+           (answer == POSTGRES_REFUSED && ship_cause_of(link->sqlstate, &fault) == SHIP_CAUSE_SLOW);
+}
+
+/* A transaction took longer than a statement may. The connection is good for another try, unless it
+ * is broken; one row alone waits for the next one. */
+static ship_step slow_down(ship_batch *b, postgres_answer answer)
+{
+    const size_t n = b->out.n;
+
+    b->window = n > 1 ? n / 2 : 1;
+    return answer == POSTGRES_REFUSED && n > 1 ? SHIP_STEP_SLOW : SHIP_STEP_FAILED;
+}
+
+/* Takes so many rows that a transaction ends well before it would be ended. */
+static void pace(ship_batch *b, int64_t took_ns)
+{
+    const int64_t limit_ns = POSTGRES_LINK_STATEMENT_MS * NS_PER_MS;
+
+    if (took_ns > limit_ns / 2)
+        b->window = b->out.n > 1 ? b->out.n / 2 : 1;
+    else if (took_ns < limit_ns / 4)
+        b->window = b->window * 2 < BATCH_MOST ? b->window * 2 : BATCH_MOST;
+}
+
 ship_step ship_batch_send(ship_batch *b, postgres_link *link, postgres_answer *answer)
 {
+    int64_t begin_ns, took_ns;
     const char *why;
 
     *answer = gather(b, link, &why);
     if (*answer != POSTGRES_OK) return SHIP_STEP_FAILED;
     if (b->out.n == 0) return park(b, why);
-    *answer = ship_rows_send(&b->out, link, true);
-    if (*answer == POSTGRES_REFUSED && blames_rows(b, link)) return refuse(b, link->fault);
+    begin_ns = clock_steady_ns();
+    *answer = ship_rows_send(&b->out, link, &b->held);
+    took_ns = clock_steady_ns() - begin_ns;
+    if (*answer == POSTGRES_REFUSED && blames_rows(b, link)) return refuse(b, why_refused(link));
+    if (is_slow(*answer, link)) return slow_down(b, *answer);
     if (*answer != POSTGRES_OK) return SHIP_STEP_FAILED;
     b->refused = 0;
     go_on(b, b->out.n);
-    b->held = b->done.seq;
-    b->window = b->window * 2 < BATCH_MOST ? b->window * 2 : BATCH_MOST;
+    b->held = b->out.last;
+    pace(b, took_ns);
     return SHIP_STEP_SENT;
 }

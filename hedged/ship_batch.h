@@ -18,10 +18,11 @@ typedef struct ship_batch {
     journal_row *rows; /* from `at` to `n` not sent yet */
     size_t at, n;
     journal_head done; /* everything up to it is in the database, or parked */
-    uint64_t held;     /* the newest that is in the database */
+    ship_place held;   /* the newest of them that is in the database */
+    uint64_t upto;     /* the end of a hole that is filled; 0: none */
     ship_policies policies;
     ship_rows out;
-    size_t window;  /* how many rows the next transaction may take */
+    size_t window;  /* how many rows the next transaction may take; kept over connections */
     int refused;    /* rows in a row */
     uint64_t clash; /* where a row was there already; once it may be our own */
 } ship_batch;
@@ -32,6 +33,10 @@ void ship_batch_free(ship_batch *b);
 
 /* A new connection: forgets what was read, and goes on where the database stands. */
 void ship_batch_begin(ship_batch *b, const ship_stand *stand);
+/* The same connection: goes on elsewhere. */
+void ship_batch_move(ship_batch *b, const ship_stand *stand);
+/* A hole has been filled. */
+bool ship_batch_is_filled(const ship_batch *b);
 
 /* Reads on where all that was read is done. *empty: the journal has no more either. False:
  * message. */
@@ -41,6 +46,7 @@ typedef enum ship_step {
     SHIP_STEP_SENT,    /* out.n records are confirmed */
     SHIP_STEP_PARKED,  /* one was put aside */
     SHIP_STEP_FEWER,   /* nothing went through; the next transaction takes fewer */
+    SHIP_STEP_SLOW,    /* the same, because it took too long: link->fault */
     SHIP_STEP_REFUSED, /* one row after the other is refused; nothing was put aside */
     SHIP_STEP_JOURNAL, /* the journal could not put a record aside */
     SHIP_STEP_FAILED   /* *answer: what the server or the connection says */

@@ -13,12 +13,16 @@ static const struct {
                                          "changed: see docs/postgres.md before anything else"},
     [SHIP_FAULT_GAP] = {"gap", "restore the database from a backup that holds these records"},
     [SHIP_FAULT_LOCKED] = {"locked",
-                           "stop the other daemon that runs on a copy of this journal; an "
-                           "older connection of this one ends by itself"},
+                           "an older connection of this daemon ends by itself, mostly within "
+                           "20 seconds; if this stays, another daemon runs on a copy of this "
+                           "journal: stop it"},
     [SHIP_FAULT_SCHEMA] = {"schema", "run hedged --init-db as the owner of the tables"},
     [SHIP_FAULT_PRIVILEGE] = {"privilege", "check user and password of HEDGE_DB_DSN, and GRANT "
                                            "hedge_daemon to that role"},
-    [SHIP_FAULT_REFUSED] = {"refused", "look for a constraint or a trigger that refuses every row"},
+    [SHIP_FAULT_REFUSED] = {"refused", "look for a constraint or a trigger that refuses or drops "
+                                       "every row"},
+    [SHIP_FAULT_SLOW] = {"slow", "look for slow triggers, disks or links, and for locks; smaller "
+                                 "batches are tried"},
 };
 
 const char *ship_fault_name(ship_fault fault)
@@ -38,8 +42,12 @@ static const struct {
     ship_cause cause;
     ship_fault fault;
 } causes[] = {
-    {"HE001", SHIP_CAUSE_FAULT, SHIP_FAULT_DIVERGED}, /* hedge_check */
-    {"23505", SHIP_CAUSE_CLASH, SHIP_FAULT_NONE},     /* unique_violation */
+    {SHIP_STATE_DIVERGED, SHIP_CAUSE_FAULT, SHIP_FAULT_DIVERGED},
+    {SHIP_STATE_LACKS, SHIP_CAUSE_PASSING, SHIP_FAULT_NONE}, /* the next connection mends it */
+    {SHIP_STATE_DROPPED, SHIP_CAUSE_ROW, SHIP_FAULT_NONE},
+    {SHIP_STATE_POLICY, SHIP_CAUSE_FAULT, SHIP_FAULT_REFUSED},
+    {"57014", SHIP_CAUSE_SLOW, SHIP_FAULT_SLOW},  /* query_canceled */
+    {"23505", SHIP_CAUSE_CLASH, SHIP_FAULT_NONE}, /* unique_violation */
     {"42501", SHIP_CAUSE_FAULT, SHIP_FAULT_PRIVILEGE},
     {"28", SHIP_CAUSE_FAULT, SHIP_FAULT_PRIVILEGE}, /* user or password */
     {"42", SHIP_CAUSE_FAULT, SHIP_FAULT_SCHEMA},    /* no such table, column, function */

@@ -12,6 +12,7 @@ typedef enum ship_fault {
     SHIP_FAULT_SCHEMA,    /* the tables, or the database, are not there or not ours */
     SHIP_FAULT_PRIVILEGE, /* the role may not */
     SHIP_FAULT_REFUSED,   /* every row is refused: it is hardly the rows */
+    SHIP_FAULT_SLOW,      /* what is sent takes longer than a statement may: less is tried */
     SHIP_FAULT_COUNT
 } ship_fault;
 
@@ -24,8 +25,16 @@ typedef enum ship_cause {
     SHIP_CAUSE_PASSING, /* the server's or the network's trouble: try again */
     SHIP_CAUSE_ROW,     /* the data */
     SHIP_CAUSE_CLASH,   /* a row that is there already, by its key */
+    SHIP_CAUSE_SLOW,    /* it took too long; *fault too */
     SHIP_CAUSE_FAULT    /* *fault */
 } ship_cause;
+
+/* SQLSTATEs of hedge_check, and of what the shipper finds out itself. */
+#define SHIP_STATE_DIVERGED "HE001"
+#define SHIP_STATE_LACKS "HE002"   /* what the database held it holds no more: ask where it stands \
+                                    */
+#define SHIP_STATE_DROPPED "HE003" /* a row was taken and is not there */
+#define SHIP_STATE_POLICY "HE004"  /* a policy's text was taken and is not there */
 
 /* What the refusal of a statement is due to. */
 ship_cause ship_cause_of(const char *sqlstate, ship_fault *fault);

@@ -39,10 +39,10 @@ static postgres_answer send_rows(round *r, const journal_row *rows, size_t n)
 
         if (!read_row(r, &rows[i], &record)) continue;
         answer = ship_policies_send(r->policies, r->link, r->journal, record.policy_hash);
-        ship_rows_add(r->out, &rows[i], &record);
+        ship_rows_add_single(r->out, &rows[i], &record);
     }
     if (answer != POSTGRES_OK || r->out->n == 0) return answer;
-    return ship_rows_send(r->out, r->link, false);
+    return ship_rows_send(r->out, r->link, NULL);
 }
 
 static void take_off(round *r, const journal_row *rows, size_t n)
@@ -63,9 +63,11 @@ static postgres_answer judge(round *r, const journal_row *rows, size_t n, bool *
     ship_fault fault;
     const ship_cause cause = ship_cause_of(r->link->sqlstate, &fault);
     const bool counted = r->link->sqlstate[0] == '\0'; /* by us: something else drops rows */
+    const bool other = fault == SHIP_FAULT_DIVERGED;   /* another row has its place */
 
     *fewer = n > 1;
-    if (cause != SHIP_CAUSE_ROW && cause != SHIP_CAUSE_CLASH && !counted) return POSTGRES_REFUSED;
+    if (cause != SHIP_CAUSE_ROW && cause != SHIP_CAUSE_CLASH && !counted && !other)
+        return POSTGRES_REFUSED;
     if (*fewer) return POSTGRES_OK;
     r->refusals++;
     if (cause != SHIP_CAUSE_CLASH) return POSTGRES_OK;

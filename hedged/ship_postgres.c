@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "log.h"
 #include "ship_batch.h"
+#include "ship_holes.h"
 #include "ship_parked.h"
 #include "ship_stand.h"
 
@@ -28,6 +29,7 @@
 #define PARTITIONS_EVERY_NS (86400 * NS_PER_S)
 #define FORGET_EVERY_NS (60 * NS_PER_S)
 #define FORGET_PAUSE_NS (20 * NS_PER_MS)
+#define OWN_LOCK_NS (60 * NS_PER_S) /* how long an older connection of ours may hold the lock */
 
 struct ship_postgres {
     const settings_postgres *settings;
@@ -43,7 +45,9 @@ struct ship_postgres {
     unsigned seed; /* of the jitter */
     postgres_link link;
     ship_batch batch;
-    bool idled;                                  /* this connection had nothing left to send */
+    ship_stand stand;     /* of this connection */
+    int64_t timed_out_ns; /* steady clock: when a connection of ours was given up; 0: never */
+    bool idled;           /* this connection had nothing left to send */
     int64_t forget_ns, parked_ns, partitions_ns; /* steady clock: when it is due */
 };
 
@@ -69,6 +73,7 @@ static verdict lose(ship_postgres *s, const char *words)
     if (postgres_link_stopping(&s->link)) return SHIP_STOPPED;
     pthread_mutex_lock(&s->lock);
     s->state.failures++;
+    s->state.connected = false;
     s->state.fault = SHIP_FAULT_NONE; /* if it is still there, the next connection finds it */
     snprintf(s->state.words, sizeof(s->state.words), "%s", words);
     pthread_mutex_unlock(&s->lock);
@@ -77,8 +82,10 @@ static verdict lose(ship_postgres *s, const char *words)
 
 static verdict fault(ship_postgres *s, ship_fault found, const char *words)
 {
+    if (found == SHIP_FAULT_SLOW && postgres_link_stopping(&s->link)) return SHIP_STOPPED;
     pthread_mutex_lock(&s->lock);
     s->state.failures++;
+    s->state.connected = false;
     s->state.fault = found;
     snprintf(s->state.words, sizeof(s->state.words), "%s", words);
     pthread_mutex_unlock(&s->lock);
@@ -102,6 +109,7 @@ static void note_well(ship_postgres *s, size_t records)
 
     pthread_mutex_lock(&s->lock);
     before = s->state.fault;
+    s->state.connected = true;
     s->state.fault = SHIP_FAULT_NONE;
     s->state.words[0] = '\0';
     s->state.shipped_seq = s->batch.done.seq;
@@ -122,6 +130,9 @@ static verdict judge(ship_postgres *s, postgres_answer answer)
         const ship_cause cause = ship_cause_of(s->link.sqlstate, &found);
 
         if (cause == SHIP_CAUSE_ROW) found = SHIP_FAULT_REFUSED;
+    } else if (s->link.timed_out) {
+        s->timed_out_ns = clock_steady_ns();
+        found = SHIP_FAULT_SLOW;
     }
     return found != SHIP_FAULT_NONE ? fault(s, found, s->link.fault) : lose(s, s->link.fault);
 }
@@ -140,6 +151,8 @@ static verdict ship(ship_postgres *s)
         return SHIP_ON;
     case SHIP_STEP_FEWER:
         return SHIP_ON;
+    case SHIP_STEP_SLOW:
+        return fault(s, SHIP_FAULT_SLOW, s->link.fault) == SHIP_STOPPED ? SHIP_STOPPED : SHIP_ON;
     case SHIP_STEP_REFUSED:
         return fault(s, SHIP_FAULT_REFUSED, s->link.fault);
     case SHIP_STEP_JOURNAL:
@@ -152,20 +165,25 @@ static verdict ship(ship_postgres *s)
 
 /* ---- what is due now and then --------------------------------------------------- */
 
-/* Lets records go from the journal that the database has confirmed to hold. */
-static void forget(ship_postgres *s, int64_t now_ns)
+/* Lets records go from the journal that the database has just confirmed to hold. */
+static verdict forget(ship_postgres *s, int64_t now_ns)
 {
     const int64_t before_ns = clock_wall_ns() - s->settings->keep_s * NS_PER_S;
     const int64_t every_ns = s->settings->keep_s < 60 ? NS_PER_S : FORGET_EVERY_NS;
-    size_t gone;
+    postgres_answer answer;
+    size_t gone = 0;
+    uint64_t upto;
 
-    if (now_ns < s->forget_ns) return;
-    if (!journal_forget(s->journal, s->batch.held, before_ns, &gone)) gone = 0;
+    if (now_ns < s->forget_ns) return SHIP_ON;
+    answer = ship_holes_none(&s->link, s->journal, s->batch.held.head.seq, before_ns, &upto);
+    if (answer != POSTGRES_OK) return judge(s, answer);
+    if (upto > 0 && !journal_forget(s->journal, upto, before_ns, &gone)) gone = 0;
     s->forget_ns = now_ns + (gone > 0 ? FORGET_PAUSE_NS : every_ns);
-    if (gone == 0) return;
+    if (gone == 0) return SHIP_ON;
     pthread_mutex_lock(&s->lock);
     s->state.forgotten += gone;
     pthread_mutex_unlock(&s->lock);
+    return SHIP_ON;
 }
 
 static verdict try_parked(ship_postgres *s, int64_t now_ns)
@@ -207,7 +225,7 @@ static verdict care(ship_postgres *s)
     if (postgres_link_stopping(&s->link)) return SHIP_ON;
     v = make_partitions(s, now_ns);
     if (v == SHIP_ON) v = try_parked(s, now_ns);
-    if (v == SHIP_ON) forget(s, now_ns);
+    if (v == SHIP_ON) v = forget(s, now_ns);
     return v;
 }
 
@@ -233,6 +251,30 @@ static verdict wait_for_more(ship_postgres *s)
     return SHIP_ON;
 }
 
+/* Why there is no going on. Who gave a connection up finds its lock still taken for a while. */
+static verdict judge_stand(ship_postgres *s)
+{
+    const ship_stand *stand = &s->stand;
+    const int64_t now_ns = clock_steady_ns();
+
+    if (s->link.timed_out) s->timed_out_ns = now_ns;
+    if (stand->fault == SHIP_FAULT_LOCKED && s->timed_out_ns != 0 &&
+        now_ns - s->timed_out_ns < OWN_LOCK_NS)
+        return fault(s, SHIP_FAULT_SLOW,
+                     "the server is not done yet with a connection that was given up");
+    return stand->fault != SHIP_FAULT_NONE ? fault(s, stand->fault, stand->words)
+                                           : lose(s, stand->words);
+}
+
+/* A hole is filled: goes on with the next one, or with what is new. */
+static verdict go_on(ship_postgres *s)
+{
+    if (!ship_stand_go_on(&s->stand, &s->link, s->journal)) return judge_stand(s);
+    ship_batch_move(&s->batch, &s->stand);
+    note_place(s);
+    return SHIP_ON;
+}
+
 static verdict follow(ship_postgres *s)
 {
     char message[JOURNAL_MESSAGE_MAX];
@@ -245,6 +287,10 @@ static verdict follow(ship_postgres *s)
         v = care(s);
         if (v != SHIP_ON) break;
         if (postgres_link_is_over(&s->link)) return SHIP_STOPPED;
+        if (ship_batch_is_filled(&s->batch)) {
+            v = go_on(s);
+            continue;
+        }
         eventfd_read(s->notify_fd, &commits); /* before reading: none is missed */
         if (!ship_batch_read(&s->batch, &empty, message)) return lose(s, message);
         v = empty ? wait_for_more(s) : ship(s);
@@ -255,22 +301,25 @@ static verdict follow(ship_postgres *s)
 /* Finds out where to go on. */
 static verdict settle(ship_postgres *s)
 {
-    ship_stand stand;
+    const uint64_t held = s->batch.held.head.seq; /* as the connection before left it */
 
-    if (!ship_stand_find(&stand, &s->link, s->journal))
-        return stand.fault != SHIP_FAULT_NONE ? fault(s, stand.fault, stand.words)
-                                              : lose(s, stand.words);
-    ship_batch_begin(&s->batch, &stand);
+    if (!ship_stand_find(&s->stand, &s->link, s->journal)) return judge_stand(s);
+    if (s->stand.newest.head.seq < held)
+        LOG(LOG_WARN, "database_lacks_records", LOG_NUMBER("first", s->stand.newest.head.seq + 1),
+            LOG_NUMBER("last", held), LOG_TEXT("effect", "they are sent again"));
+    ship_batch_begin(&s->batch, &s->stand);
     s->idled = false;
     s->forget_ns = s->parked_ns = s->partitions_ns = 0;
     pthread_mutex_lock(&s->lock);
-    s->state.connected = true;
+    if (s->state.words[0] == '\0')
+        snprintf(s->state.words, sizeof(s->state.words), "connected, nothing has gone through yet");
     s->known = true;
     s->state.shipped_seq = s->batch.done.seq;
     pthread_mutex_unlock(&s->lock);
     LOG(LOG_INFO, "postgres_connected", LOG_TEXT("host", PQhost(s->link.connection)),
         LOG_TEXT("port", PQport(s->link.connection)),
-        LOG_TEXT("database", PQdb(s->link.connection)), LOG_NUMBER("seq", stand.held));
+        LOG_TEXT("database", PQdb(s->link.connection)),
+        LOG_NUMBER("seq", s->stand.newest.head.seq));
     return SHIP_ON;
 }
 
@@ -312,6 +361,7 @@ static int fault_wait_ms(ship_fault found)
     case SHIP_FAULT_GAP:
         return 10000;
     case SHIP_FAULT_LOCKED:
+    case SHIP_FAULT_SLOW:
         return 1000;
     default:
         return 4000;

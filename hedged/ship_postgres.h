@@ -11,7 +11,7 @@
 typedef struct ship_postgres ship_postgres;
 
 typedef struct ship_postgres_state {
-    bool connected;
+    bool connected; /* and the last thing that was tried went through */
     ship_fault fault;
     char words[POSTGRES_FAULT_MAX]; /* of the fault, or of the last lost connection; "" when well */
     uint64_t shipped_seq; /* up to here records are in the database, or parked; 0: not known yet */

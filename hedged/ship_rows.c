@@ -167,6 +167,23 @@ const char *ship_rows_read(const journal_row *row, const journal_head *before, u
 
 /* ---- all of them ----------------------------------------------------------------- */
 
+/* The statement that fails unless the database holds `n` records from first_seq to `last`, each
+ * once, and the one before them. The times, which the server rounds to microseconds, tell it which
+ * partitions to look into. */
+static void put_check(text *out, uint64_t writer, const ship_place *before, uint64_t first_seq,
+                      const ship_place *last, int64_t first_ts_ns, int64_t last_ts_ns, size_t n)
+{
+    const bool known = before->head.seq != 0;
+
+    text_printf(out, "SELECT hedge_check(%" PRIu64 ", %" PRIu64 ", %" PRId64 ", decode('", writer,
+                before->head.seq, known ? before->ts_ns : first_ts_ns);
+    text_hex(out, before->head.hash, sizeof(before->head.hash));
+    text_printf(out, "', 'hex'), %" PRIu64 ", %" PRIu64 ", %" PRId64 ", %" PRId64 ", %zu, decode('",
+                first_seq, last->head.seq, first_ts_ns, last_ts_ns, n);
+    text_hex(out, last->head.hash, sizeof(last->head.hash));
+    text_puts(out, "', 'hex'));");
+}
+
 void ship_rows_clear(ship_rows *r, uint64_t writer)
 {
     for (int i = 0; i < SHIP_TABLES; i++) {
@@ -174,6 +191,8 @@ void ship_rows_clear(ship_rows *r, uint64_t writer)
         r->streams[i].n = 0;
         r->counts[i] = 0;
     }
+    if (r->checks.failed) text_free(&r->checks);
+    r->checks.n = 0;
     r->n = 0;
     r->writer = writer;
 }
@@ -182,6 +201,7 @@ void ship_rows_free(ship_rows *r)
 {
     for (int i = 0; i < SHIP_TABLES; i++)
         text_free(&r->streams[i]);
+    text_free(&r->checks);
 }
 
 void ship_rows_add(ship_rows *r, const journal_row *row, const hedge_record *record)
@@ -199,24 +219,19 @@ void ship_rows_add(ship_rows *r, const journal_row *row, const hedge_record *rec
     if (r->n == 0) r->first_seq = row->seq;
     if (r->n == 0 || record->ts_ns < r->first_ts_ns) r->first_ts_ns = record->ts_ns;
     if (r->n == 0 || record->ts_ns > r->last_ts_ns) r->last_ts_ns = record->ts_ns;
-    r->last_seq = row->seq;
-    memcpy(r->last_hash, row->hash, sizeof(r->last_hash));
+    r->last = (ship_place){.head.seq = row->seq, .ts_ns = record->ts_ns};
+    memcpy(r->last.head.hash, row->hash, sizeof(r->last.head.hash));
     r->n++;
 }
 
-/* The statement that fails unless the database holds the records from first_seq on, each once. The
- * times, which the server rounds to microseconds, tell it which partitions to look into. */
-static void put_check(text *out, const ship_rows *r, uint64_t first_seq, size_t n)
+void ship_rows_add_single(ship_rows *r, const journal_row *row, const hedge_record *record)
 {
-    text_printf(out,
-                "SELECT hedge_check(%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRId64 ", %" PRId64
-                ", %zu, decode('",
-                r->writer, first_seq, r->last_seq, r->first_ts_ns, r->last_ts_ns, n);
-    text_hex(out, r->last_hash, sizeof(r->last_hash));
-    text_puts(out, "', 'hex'))");
+    ship_rows_add(r, row, record);
+    put_check(&r->checks, r->writer, &(ship_place){0}, row->seq, &r->last, record->ts_ns,
+              record->ts_ns, 1);
 }
 
-postgres_answer ship_rows_send(ship_rows *r, postgres_link *link, bool follows)
+postgres_answer ship_rows_send(ship_rows *r, postgres_link *link, const ship_place *before)
 {
     text streams[SHIP_TABLES], sql = {0};
     postgres_answer answer;
@@ -229,8 +244,13 @@ postgres_answer ship_rows_send(ship_rows *r, postgres_link *link, bool follows)
         text_puts(&sql, copies[i]);
         streams[n++] = r->streams[i];
     }
-    if (follows) put_check(&sql, r, r->first_seq, r->n);
-    if (sql.failed) {
+    if (before != NULL)
+        put_check(&sql, r->writer, before, r->first_seq, &r->last, r->first_ts_ns, r->last_ts_ns,
+                  r->n);
+    else
+        text_put(&sql, r->checks.bytes, r->checks.n);
+    if (sql.failed || r->checks.failed) {
+        text_free(&sql);
         snprintf(link->fault, sizeof(link->fault), "out of memory");
         return POSTGRES_BROKEN;
     }
@@ -249,7 +269,8 @@ postgres_answer ship_rows_is_there(const ship_rows *r, postgres_link *link)
     postgres_answer answer = POSTGRES_BROKEN;
 
     assert(r->n == 1);
-    put_check(&sql, r, r->last_seq, 1);
+    put_check(&sql, r->writer, &(ship_place){0}, r->first_seq, &r->last, r->last.ts_ns,
+              r->last.ts_ns, 1);
     if (!sql.failed) answer = postgres_link_query(link, sql.bytes, NULL);
     text_free(&sql);
     return answer;

@@ -3,6 +3,8 @@
 #include "ship_stand.h"
 
 #include "hex.h"
+#include "log.h"
+#include "ship_holes.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -33,6 +35,7 @@ static bool fail_answer(ship_stand *s, const postgres_link *link, postgres_answe
     ship_fault fault = SHIP_FAULT_NONE;
 
     if (answer == POSTGRES_REFUSED) ship_cause_of(link->sqlstate, &fault);
+    if (answer == POSTGRES_BROKEN && link->timed_out) fault = SHIP_FAULT_SLOW;
     return fail(s, fault, "%s", link->fault);
 }
 
@@ -70,7 +73,9 @@ static bool look_for_tables(ship_stand *s, postgres_link *link)
         " AND to_regclass('events') IS NOT NULL AND to_regclass('policies') IS NOT NULL"
         " AND to_regclass('chain') IS NOT NULL"
         " AND to_regprocedure('hedge_make_partitions(integer)') IS NOT NULL AND to_regprocedure("
-        "'hedge_check(bigint, bigint, bigint, bigint, bigint, bigint, bytea)') IS NOT NULL";
+        "'hedge_check(bigint, bigint, bigint, bytea, bigint, bigint, bigint, bigint, bigint, "
+        "bytea)')"
+        " IS NOT NULL";
     PGresult *result;
     const postgres_answer answer = postgres_link_query(link, sql, &result);
     bool there;
@@ -99,32 +104,32 @@ static bool take_lock(ship_stand *s, postgres_link *link, uint64_t writer)
 
 static bool read_newest(ship_stand *s, postgres_link *link, uint64_t writer)
 {
-    char sql[160];
+    char sql[240];
     PGresult *result;
     postgres_answer answer;
     bool ok = true;
 
     snprintf(sql, sizeof(sql),
-             "SELECT seq, encode(hash, 'hex') FROM chain WHERE writer = %" PRIu64
-             " ORDER BY seq DESC LIMIT 1",
+             "SELECT seq, encode(hash, 'hex'), extract(epoch FROM ts)::bigint * 1000000000"
+             " FROM chain WHERE writer = %" PRIu64 " ORDER BY seq DESC LIMIT 1",
              writer);
     answer = postgres_link_query(link, sql, &result);
     if (answer != POSTGRES_OK) return fail_answer(s, link, answer);
-    s->next_after = (journal_head){0};
     if (PQntuples(result) == 1) {
-        s->next_after.seq = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
-        ok = hex_read(PQgetvalue(result, 0, 1), HEDGE_HASH_SIZE, s->next_after.hash);
+        s->newest.head.seq = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+        ok = hex_read(PQgetvalue(result, 0, 1), HEDGE_HASH_SIZE, s->newest.head.hash);
+        s->newest.ts_ns = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
     }
     PQclear(result);
-    s->held = s->next_after.seq;
-    return ok ||
-           fail(s, SHIP_FAULT_DIVERGED, "record %" PRIu64 " has no hash in the database", s->held);
+    return ok || fail(s, SHIP_FAULT_DIVERGED, "record %" PRIu64 " has no hash in the database",
+                      s->newest.head.seq);
 }
 
-/* The hash of record seq, which the journal must hold. */
-static bool read_hash(journal *j, uint64_t seq, uint8_t hash[HEDGE_HASH_SIZE],
-                      char message[JOURNAL_MESSAGE_MAX])
+/* The hash of record seq, which the journal must hold, and when it was made. */
+static bool read_place(journal *j, uint64_t seq, ship_place *place,
+                       char message[JOURNAL_MESSAGE_MAX])
 {
+    hedge_record record = HEDGE_INIT(hedge_record);
     journal_row *rows;
     uint64_t next;
     size_t n;
@@ -132,7 +137,12 @@ static bool read_hash(journal *j, uint64_t seq, uint8_t hash[HEDGE_HASH_SIZE],
 
     if (!journal_rows(j, seq - 1, NULL, 1, &rows, &n, &next, message)) return false;
     found = n == 1 && rows[0].seq == seq;
-    if (found) memcpy(hash, rows[0].hash, HEDGE_HASH_SIZE);
+    if (found) {
+        *place = (ship_place){.head.seq = seq};
+        memcpy(place->head.hash, rows[0].hash, HEDGE_HASH_SIZE);
+        if (hedge_record_decode(rows[0].record, rows[0].n, &record) == HEDGE_OK)
+            place->ts_ns = record.ts_ns;
+    }
     free(rows);
     if (!found) snprintf(message, JOURNAL_MESSAGE_MAX, "record %" PRIu64 " is missing", seq);
     return found;
@@ -140,25 +150,24 @@ static bool read_hash(journal *j, uint64_t seq, uint8_t hash[HEDGE_HASH_SIZE],
 
 static bool compare(ship_stand *s, journal *j, const journal_state *state)
 {
+    const uint64_t held = s->newest.head.seq;
     char message[JOURNAL_MESSAGE_MAX];
-    uint8_t hash[HEDGE_HASH_SIZE] = {0}; /* before the first record */
+    ship_place ours = {.head = state->base}; /* hash 0: before the first record */
 
-    if (s->held > state->head.seq)
+    if (held > state->head.seq)
         return fail(s, SHIP_FAULT_DIVERGED,
                     "the database holds record %" PRIu64 " of this writer, the journal ends at "
                     "%" PRIu64,
-                    s->held, state->head.seq);
-    if (s->held < state->base.seq)
+                    held, state->head.seq);
+    if (held < state->base.seq)
         return fail(s, SHIP_FAULT_GAP,
                     "the database ends at record %" PRIu64 ", the journal begins behind %" PRIu64,
-                    s->held, state->base.seq);
-    if (s->held == state->base.seq)
-        memcpy(hash, state->base.hash, sizeof(hash));
-    else if (!read_hash(j, s->held, hash, message))
+                    held, state->base.seq);
+    if (held > state->base.seq && !read_place(j, held, &ours, message))
         return fail(s, SHIP_FAULT_NONE, "the journal: %.250s", message);
-    if (memcmp(hash, s->next_after.hash, sizeof(hash)) == 0) return true;
+    if (memcmp(ours.head.hash, s->newest.head.hash, sizeof(ours.head.hash)) == 0) return true;
     return fail(s, SHIP_FAULT_DIVERGED,
-                "record %" PRIu64 " has another hash in the database than in the journal", s->held);
+                "record %" PRIu64 " has another hash in the database than in the journal", held);
 }
 
 /* Rows that were put aside right behind the newest one are not tried as new ones again. */
@@ -177,6 +186,46 @@ static bool skip_parked(ship_stand *s, journal *j)
     }
 }
 
+/* Goes on with a hole. What the database holds before it, the journal tells; behind its base
+ * nothing is known, since old months may have been dropped. */
+static bool enter(ship_stand *s, journal *j, const journal_state *state, const ship_hole *hole)
+{
+    char message[JOURNAL_MESSAGE_MAX];
+    uint64_t seq = hole->first - 1;
+    ship_place place;
+    bool parked = true;
+
+    s->before = (ship_place){0};
+    s->next_after = state->base;
+    s->upto = s->whole = hole->last;
+    for (; seq > state->base.seq && parked; seq--) {
+        if (!read_place(j, seq, &place, message) || !ship_holes_is_parked(j, seq, &parked, message))
+            return fail(s, SHIP_FAULT_NONE, "the journal: %.250s", message);
+        if (seq == hole->first - 1) s->next_after = place.head;
+        if (!parked) s->before = place;
+    }
+    LOG(LOG_WARN, "database_lacks_records", LOG_NUMBER("first", hole->first),
+        LOG_NUMBER("last", hole->last), LOG_TEXT("effect", "they are sent again"));
+    return true;
+}
+
+bool ship_stand_go_on(ship_stand *stand, postgres_link *link, journal *j)
+{
+    postgres_answer answer;
+    journal_state state;
+    ship_hole hole;
+
+    journal_read_state(j, &state);
+    if (stand->whole < state.base.seq) stand->whole = state.base.seq;
+    answer = ship_holes_find(link, j, stand->whole, stand->newest.head.seq, &hole);
+    if (answer != POSTGRES_OK) return fail_answer(stand, link, answer);
+    if (hole.first != 0) return enter(stand, j, &state, &hole);
+    stand->before = stand->newest;
+    stand->next_after = stand->newest.head;
+    stand->upto = 0;
+    return skip_parked(stand, j);
+}
+
 bool ship_stand_find(ship_stand *stand, postgres_link *link, journal *j)
 {
     journal_state state;
@@ -187,7 +236,7 @@ bool ship_stand_find(ship_stand *stand, postgres_link *link, journal *j)
         !take_lock(stand, link, state.writer) || !read_newest(stand, link, state.writer))
         return false;
     journal_read_state(j, &state); /* after the database: what it holds was in the journal then */
-    return compare(stand, j, &state) && skip_parked(stand, j);
+    return compare(stand, j, &state) && ship_stand_go_on(stand, link, j);
 }
 
 postgres_answer ship_stand_partitions(postgres_link *link, int *made)

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -15,9 +16,10 @@ extern const char postgres_schema[]; /* configs/postgres.sql, by CMake */
 static int count_tables(postgres_link *link)
 {
     static const char sql[] =
-        "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relname ~ "
-        "'^((shadow_)?decisions|events)(_[0-9]{4}_[0-9]{2}|_default)?$|^policies$' "
-        "AND relnamespace = current_schema()::regnamespace";
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class AS c"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = pg_catalog.current_schema() AND c.relkind IN ('r', 'p') AND c.relname ~"
+        " '^((shadow_)?decisions|events)(_[0-9]{4}_[0-9]{2}|_default)?$|^policies$'";
     PGresult *result;
     int n = -1;
 
@@ -40,15 +42,21 @@ static postgres_init_result refuse(const postgres_link *link, postgres_answer an
 static postgres_init_result apply(postgres_link *link, char words[POSTGRES_INIT_WORDS_MAX])
 {
     const int before = count_tables(link);
-    const postgres_answer answer = postgres_link_query(link, postgres_schema, NULL);
-    int made;
+    PGresult *last;
+    const postgres_answer answer = postgres_link_query(link, postgres_schema, &last);
+    int made, mended;
 
     if (answer != POSTGRES_OK) return refuse(link, answer, "the tables cannot be made", words);
     made = count_tables(link) - before;
+    mended = atoi(PQgetvalue(last, 0, 0)); /* triggers_put_right */
+    PQclear(last);
     snprintf(words, POSTGRES_INIT_WORDS_MAX, "good: database %s on PostgreSQL %d: %d %s",
              PQdb(link->connection), PQserverVersion(link->connection) / 10000, made,
              before <= 0 ? "tables and partitions made"
                          : "more tables and partitions made, functions and rights renewed");
+    if (mended > 0)
+        snprintf(words + strlen(words), POSTGRES_INIT_WORDS_MAX - strlen(words),
+                 "; %d triggers that were disabled, changed or missing put right", mended);
     return POSTGRES_INIT_DONE;
 }
 

@@ -22,8 +22,24 @@ def row(writer, seq, ts):
             f"{writer}, {seq}, '', '')")
 
 
+FORGED = ("INSERT INTO events (id, ts, kind, asset, note, version, ts_ns, policy, writer, seq, record, "
+          "hash) VALUES (gen_random_uuid(), now(), 'start', '', '', '', 0, '', {}, {}, '', '')")
+# The owner's way to remove one row; docs/postgres.md has the same.
+REPAIR = """BEGIN;
+ALTER TABLE {0} DISABLE TRIGGER hedge_no_change;
+DELETE FROM {0} WHERE writer = {1} AND seq = {2};
+ALTER TABLE {0} ENABLE ALWAYS TRIGGER hedge_no_change;
+COMMIT;"""
+
+
 class Postgres(shipping.Case):
     settings = {"password": shipping.SECRET}
+
+    def init_refused(self, db, *words, **more):
+        code, out, err = shipping.init_db(db.dsn(**more))
+        self.assertEqual((code, out), (BAD_CONFIG, ""), err)
+        for said in words:
+            self.assertIn(said, err)
 
     def login(self, name, grant=True):
         self.server.query(f"CREATE ROLE {name} LOGIN PASSWORD '{shipping.SECRET}'"
@@ -84,6 +100,174 @@ class Postgres(shipping.Case):
         code, _, err = shipping.init_db(self.server.dsn(database="latin"))
         self.assertEqual(code, BAD_CONFIG, err)
         self.assertIn("createdb -E UTF8", err)
+
+    # ---- over what is there already
+    def test_every_column_is_looked_at(self):
+        db = self.database()
+        columns = db.query("SELECT attrelid::regclass, attname FROM pg_attribute WHERE attnum > 0 AND "
+                           "attrelid IN ('decisions'::regclass, 'events'::regclass, "
+                           "'policies'::regclass)")
+        self.assertEqual(len(columns), 32 + 13 + 3)
+        for table, name in columns:
+            db.query(f"ALTER TABLE {table} RENAME {name} TO mislaid")
+            self.init_refused(db, f"{table} lacks the column {name}")
+            db.query(f"ALTER TABLE {table} RENAME mislaid TO {name}")
+        self.assertIn("0 more", db.init())
+
+    def test_what_is_not_as_it_was_made_is_refused_by_name(self):
+        month_0, month_1 = (f"{month(n):%Y_%m}" for n in (0, 1))
+        for broken, *words in (
+                ("ALTER TABLE decisions DROP COLUMN note CASCADE", "decisions lacks the column note"),
+                ("DROP VIEW chain; ALTER TABLE events ALTER seq TYPE integer",
+                 "events.seq is integer, not bigint"),
+                ("ALTER TABLE events ALTER hash DROP NOT NULL", "events.hash must not be NULL"),
+                ("ALTER TABLE decisions ALTER score_ts_ns SET NOT NULL",
+                 "decisions.score_ts_ns must be able to be NULL"),
+                ("ALTER TABLE events ALTER received_at DROP DEFAULT", "events.received_at has no"),
+                ("ALTER TABLE events ADD mine integer NOT NULL", "events.mine is none of ours"),
+                ("ALTER TABLE shadow_decisions DROP CONSTRAINT shadow_decisions_pkey",
+                 "shadow_decisions lacks its PRIMARY KEY (id,ts)"),
+                ("ALTER TABLE policies DROP CONSTRAINT policies_pkey",
+                 "policies lacks its PRIMARY KEY (hash)"),
+                ("ALTER TABLE policies DROP CONSTRAINT policies_check", "policies lacks its CHECK"),
+                ("ALTER TABLE policies DROP CONSTRAINT policies_check; "
+                 "ALTER TABLE policies ADD CONSTRAINT policies_check CHECK (true)",
+                 "policies lacks its CHECK"),
+                ("ALTER TABLE policies SET UNLOGGED", "policies is not kept"),
+                ("DROP VIEW chain; DROP TABLE events; CREATE TABLE events (id uuid)",
+                 "events is a table, not a partitioned table by RANGE (ts)"),
+                ("DROP TABLE policies; CREATE VIEW policies AS SELECT 1",
+                 "policies is a view, not a table"),
+                (f"ALTER TABLE events DETACH PARTITION events_{month_1}",
+                 f"events_{month_1} is a table and no partition of events"),
+                (f"DROP TABLE events_{month_1}, decisions_{month_1}; "
+                 f"CREATE VIEW events_{month_1} AS SELECT 1; "
+                 f"CREATE TABLE decisions_{month_1} (x integer)",
+                 f"events_{month_1} is a view and no partition", f"decisions_{month_1} is a table"),
+                (f"DROP TABLE events_{month_1}; ALTER TABLE events_{month_0} RENAME TO "
+                 f"events_{month_1}", f"events_{month_1} holds other times than its name says"),
+                (f"ALTER TABLE events_{month_0} SET UNLOGGED", f"events_{month_0}, a partition of"),
+                (f"DROP TABLE events_{month_1}; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far "
+                 f"FOREIGN DATA WRAPPER w; ALTER TABLE events DROP CONSTRAINT events_pkey; CREATE "
+                 f"FOREIGN TABLE events_{month_1} PARTITION OF events FOR VALUES FROM ('{month(1)}') "
+                 f"TO ('{month(2)}') SERVER far",
+                 f"events_{month_1}, a partition of public.events, is a foreign table"),
+        ):
+            db = self.database()
+            db.query(broken)
+            self.init_refused(db, "cannot be made: ", *words)
+
+    def test_another_owners_tables_are_refused(self):
+        self.database()
+        for name in ("planter", "digger"):
+            self.login(name, grant=False)
+        db = self.database()
+        db.query("ALTER TABLE policies OWNER TO planter")
+        self.init_refused(db, "policies belongs to planter")
+        db = self.database()
+        db.query("GRANT CREATE ON SCHEMA public TO digger")
+        self.init_refused(db, "belongs to hedge, and not to digger", user="digger",
+                          password=shipping.SECRET)
+
+    def test_triggers_are_put_right_and_that_is_said(self):
+        db = self.database()
+        catalog = "SELECT tgrelid::regclass, tgname, tgenabled, tgtype, tgfoid FROM pg_trigger " \
+                  "ORDER BY 1, 2"
+        first = db.query(catalog)
+        self.assertEqual({row[2] for row in first}, {"A"})
+        part = f"events_{month(0):%Y_%m}"
+        for number, broken in (
+                (1, "DROP TRIGGER hedge_no_change ON decisions"),
+                (1, "ALTER TABLE policies DISABLE TRIGGER hedge_no_truncate"),
+                (1, f"ALTER TABLE {part} DISABLE TRIGGER hedge_no_change"),
+                (2, f"ALTER TABLE {part} ENABLE REPLICA TRIGGER hedge_no_change, "
+                    "ENABLE TRIGGER hedge_no_truncate"),
+                (1, "DROP TRIGGER hedge_no_change ON policies; CREATE TRIGGER hedge_no_change BEFORE "
+                    "UPDATE ON policies FOR EACH ROW EXECUTE FUNCTION hedge_refuse()"),
+                (1, "DROP TRIGGER hedge_no_change ON policies; CREATE TRIGGER hedge_no_change BEFORE "
+                    "UPDATE OR DELETE ON policies FOR EACH ROW WHEN (false) "
+                    "EXECUTE FUNCTION hedge_refuse()"),
+                (1, "DROP TRIGGER hedge_no_truncate ON events_default")):
+            db.query(broken)
+            self.assertNotEqual(db.query(catalog), first)
+            self.assertIn(f"; {number} triggers", db.init(), broken)
+            self.assertEqual(db.query(catalog), first, broken)
+        self.assertNotIn("trigger", db.init())
+        db.query(row(1, 1, "now()"))
+        self.refused(db, "SET session_replication_role = replica; DELETE FROM events", "append-only")
+        self.refused(db, "SET session_replication_role = replica; TRUNCATE events", "append-only")
+
+    def test_rights_are_renewed(self):
+        db = self.database()
+        name = self.login("greedy")["user"]
+        db.query("GRANT ALL ON events, policies TO hedge_daemon; GRANT ALL ON events TO PUBLIC")
+        db.init()
+        self.refused(db, "CREATE TRIGGER x BEFORE INSERT ON events FOR EACH ROW "
+                         "EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+                     "permission denied", user=name)
+
+    # ---- who may put things into the schema
+    def test_a_schema_that_daemons_may_create_in_is_refused_with_what_to_do(self):
+        self.database()
+        self.login("maker")
+        for who, does in (("PUBLIC", "CREATE"), ("hedge_daemon", "CREATE"), ("maker", "ALL")):
+            db = self.database(bare=True)
+            db.query(f"GRANT {does} ON SCHEMA public TO {who}")
+            self.init_refused(db, f"REVOKE CREATE ON SCHEMA public FROM {who}")
+            self.assertEqual(db.value("SELECT to_regclass('decisions') IS NULL"), "t")
+            db.query(f"REVOKE CREATE ON SCHEMA public FROM {who}")
+            db.init()
+        db = self.database(bare=True)
+        db.query("ALTER SCHEMA public OWNER TO maker")
+        self.init_refused(db, "ALTER SCHEMA public OWNER TO")
+
+    def test_nothing_that_lies_in_the_schema_is_run_as_the_owner(self):
+        db = self.database()
+        name = self.login("thief")["user"]
+        db.query("GRANT CREATE ON SCHEMA public TO PUBLIC")
+        several = ["text, " + more for more in (
+            "text", "text, text", "text, text, text", "text, text, text, text", "regnamespace",
+            "regnamespace, text", "regnamespace, text, text", "text, regclass, text", "regclass",
+            "timestamptz, timestamptz", "text, timestamptz, timestamptz", "text, regprocedure",
+            "regclass, regprocedure", "text, text, regclass, text, regprocedure",
+            "regnamespace, text, timestamptz, timestamptz")]
+        planted = [f"format({types})" for types in several] + ["to_char(date, text)", "hedge_guard(text, text)",
+                                             "hedge_partition(text, text, text)",
+                                             "hedge_make_partitions_in(text, integer)"]
+        for signature in planted:
+            db.query(f"CREATE FUNCTION public.{signature} RETURNS text LANGUAGE plpgsql AS "
+                     "$$ BEGIN RAISE EXCEPTION 'captured as %', current_user; END $$", user=name)
+        self.assertEqual(db.value("SELECT hedge_make_partitions(6)", user=name), "9")
+        db.query("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        self.init_refused(db, "belongs to thief")  # what is called as ours is
+        db.query("DROP FUNCTION hedge_guard(text, text), hedge_partition(text, text, text), "
+                 "hedge_make_partitions_in(text, integer)")
+        db.query("DROP TABLE decisions_default; DROP TRIGGER hedge_no_change ON policies")
+        self.assertIn("1 more", db.init())
+
+    # ---- a schema of its own
+    def test_another_schema_than_public(self):
+        self.database()
+        name = self.login("lodger")
+        for schema in ("hedge", 'o"dd $$ 100% \'s'):
+            db = self.database(bare=True)
+            quoted = '"' + schema.replace('"', '""') + '"'
+            path = "'-csearch_path=" + quoted.replace("'", "\\'").replace(" ", "\\\\ ") + "'"
+            code, _, err = shipping.init_db(db.dsn() + f" options={path}")
+            self.assertEqual(code, BAD_CONFIG, err)
+            self.assertIn("CREATE SCHEMA", err)
+            db.query(f"CREATE SCHEMA {quoted}")
+            for said in ("22 tables", "0 more"):
+                code, out, err = shipping.init_db(db.dsn() + f" options={path}")
+                self.assertEqual(code, 0, err)
+                self.assertIn(said, out)
+            self.assertEqual(db.value("SELECT to_regclass('public.events') IS NULL"), "t")
+            self.assertEqual(db.value(f"SET search_path = pg_catalog; "
+                                      f"SELECT {quoted}.hedge_make_partitions(4)",
+                                      user="lodger"), "3")
+            d = self.serve(db.dsn(**name) + f" options={path}")
+            self.wait_shipped(d)
+            self.assertEqual(d.stop(), 0)
 
     # ---- append only
     def test_nobody_changes_or_removes_a_row(self):
@@ -165,6 +349,13 @@ class Postgres(shipping.Case):
         self.assertEqual(db.count("events_default"), 1)
         self.refused(db, f"TRUNCATE events_{month(6):%Y_%m}", "append-only")
 
+    def test_months_are_bounded(self):
+        db = self.database()
+        for months in ("-1", "25", "2147483647", "-2147483648", "NULL"):
+            self.refused(db, f"SELECT hedge_make_partitions({months})", "must be from 0 to 24")
+        self.assertEqual(db.value("SELECT hedge_make_partitions(0)"), "0")
+        self.assertEqual(db.value("SELECT hedge_make_partitions(24)"), "63")
+
     def test_making_them_gives_up_behind_a_long_query(self):
         db = self.database()
         with shipping.Session(db) as reader:
@@ -172,6 +363,58 @@ class Postgres(shipping.Case):
             self.refused(db, "SELECT hedge_make_partitions(4)", "lock timeout")
             db.query(row(1, 1, "now()"))  # nobody is held up
         self.assertEqual(db.value("SELECT hedge_make_partitions(4)"), "3")
+
+    # ---- one daemon's role against another's
+    def forged(self, db, d):
+        """A row under the number of a stopped daemon, by another role: (writer, seq)."""
+        self.wait_shipped(d)
+        self.assertEqual(d.stop(), 0)
+        writer, seq = db.query("SELECT writer, max(seq) + 5 FROM chain GROUP BY writer")[0]
+        db.query(FORGED.format(writer, seq), user=self.login("forger")["user"])
+        return writer, seq
+
+    def verify(self, db):
+        return daemon.hedge("verify", "--db", f"host={self.server.folder} port={self.server.port} "
+                                              f"user=hedge dbname={db.name}")
+
+    def test_a_forged_row_stops_its_victim_and_the_owner_takes_it_out(self):
+        db = self.database()
+        d = self.serve(db.dsn())
+        writer, seq = self.forged(db, d)
+        code, out, err = self.verify(db)
+        self.assertEqual(code, 1, out + err)
+        d.start()
+        self.quote(d)
+        self.wait_reason(d, "postgres_diverged")
+        part = db.value(f"SELECT tableoid::regclass FROM events WHERE writer = {writer} "
+                        f"AND seq = {seq}")
+        db.query(REPAIR.format(part, writer, seq))
+        self.wait_shipped(d)
+        code, out, err = self.verify(db)
+        self.assertEqual(code, 0, out + err)
+        self.assertNotIn("trigger", db.init())  # all of them are as they were
+
+    def test_a_constraint_keeps_a_role_to_its_writer(self):
+        db = self.database()
+        own, other = self.login("desk_a"), self.login("desk_b")
+        d = self.serve(db.dsn(**own))
+        self.wait_shipped(d)
+        writer = db.value("SELECT DISTINCT writer FROM chain")
+        for table in TABLES:
+            db.query(f"ALTER TABLE {table} ADD CONSTRAINT desk_a CHECK (session_user <> 'desk_a' OR "
+                     f"writer = {writer}), ADD CONSTRAINT only_desk_a CHECK (session_user = 'desk_a' "
+                     f"OR writer <> {writer} OR NOT pg_has_role(session_user, 'hedge_daemon', "
+                     "'USAGE')) NOT VALID")
+        self.refused(db, FORGED.format(writer, 99), "only_desk_a", user=other["user"])
+        self.refused(db, "SET ROLE hedge_daemon; " + FORGED.format(writer, 99), "only_desk_a",
+                     user=other["user"])
+        self.refused(db, FORGED.format(int(writer) ^ 1, 1), "desk_a", user=own["user"])
+        db.query(FORGED.format(int(writer) ^ 1, 1), user=other["user"])
+        with d.client() as c:
+            shipping.fill(c, 20)
+        self.wait_shipped(d)
+        self.assertEqual(db.count("decisions"), 20)
+        self.assertIn("0 more", db.init())
 
 
 if __name__ == "__main__":

@@ -16,14 +16,14 @@
 -- them that nobody uses day by day, and the daemon log in as a member of hedge_daemon.
 --
 -- Everything goes into the first schema of search_path. Nobody but its owner may CREATE in it: an
--- object of another role there could be taken for one of ours or, when its arguments fit better, for
--- one of the server's. So names of the server are looked up in pg_catalog alone wherever something
+-- object of another role there could be taken for one of ours or, when its arguments fit better,
+-- for one of the server's. So names of the server are looked up in pg_catalog alone wherever something
 -- runs as the owner, and ours are named with their schema.
 
 BEGIN;
 
-SELECT pg_catalog.set_config('hedge.schema', COALESCE(pg_catalog.current_schema()::pg_catalog.text, ''),
-                             true),
+SELECT pg_catalog.set_config('hedge.schema',
+                             COALESCE(pg_catalog.current_schema()::pg_catalog.text, ''), true),
        pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
        pg_catalog.set_config('timezone', 'UTC', true),
        pg_catalog.set_config('datestyle', 'ISO', true);
@@ -73,8 +73,8 @@ BEGIN
                                       AND NOT r.rolsuper))
    ORDER BY 1 LIMIT 1;
   IF is_owner THEN
-    RAISE EXCEPTION 'a member of hedge_daemon owns the schema %: ALTER SCHEMA % OWNER TO another role',
-      here, quote_ident(here) USING ERRCODE = 'HE002';
+    RAISE EXCEPTION 'a member of hedge_daemon owns the schema %: ALTER SCHEMA % OWNER TO another '
+      'role', here, quote_ident(here) USING ERRCODE = 'HE002';
   ELSIF FOUND THEN
     RAISE EXCEPTION 'daemons may put things into the schema %, which can then act as the owner: '
       'REVOKE CREATE ON SCHEMA % FROM %', here, quote_ident(here),
@@ -87,8 +87,8 @@ BEGIN
       NULL;
     END;
     IF NOT has_schema_privilege('hedge_daemon', here, 'USAGE') THEN
-      RAISE EXCEPTION 'daemons may not use the schema %: GRANT USAGE ON SCHEMA % TO hedge_daemon, as '
-        'its owner', here, quote_ident(here) USING ERRCODE = 'HE002';
+      RAISE EXCEPTION 'daemons may not use the schema %: GRANT USAGE ON SCHEMA % TO hedge_daemon, '
+        'as its owner', here, quote_ident(here) USING ERRCODE = 'HE002';
     END IF;
   END IF;
 END $$;
@@ -128,16 +128,20 @@ BEGIN
                                                        'received_at timestamptz'))
                      AS w(name, kind, keys, columns) LOOP
     CONTINUE WHEN want.id IS NULL;
-    SELECT c.relkind, c.relpersistence, c.relispartition,
-           pg_get_partkeydef(c.oid) IS NOT DISTINCT FROM 'RANGE (ts)' AS by_time
+    SELECT c.relkind, c.relpersistence, c.relispartition, pg_get_partkeydef(c.oid) AS parts
       INTO there FROM pg_class c WHERE c.oid = want.id;
-    IF there.relkind <> want.kind OR there.relispartition
-       OR there.by_time <> (want.kind = 'p') THEN
-      faults := faults || format('%s is %s, not %s%s', want.name,
+    IF there.relkind <> want.kind THEN
+      faults := faults || format('%s is %s, not %s', want.name,
                                  COALESCE(kinds ->> there.relkind::text, 'something else'),
-                                 kinds ->> want.kind,
-                                 CASE want.kind WHEN 'p' THEN ' by RANGE (ts)' ELSE '' END);
+                                 kinds ->> want.kind);
       CONTINUE;
+    END IF;
+    IF there.parts <> 'RANGE (ts)' THEN
+      faults := faults || format('%s is partitioned by %s, not by RANGE (ts)', want.name,
+                                 there.parts);
+    END IF;
+    IF there.relispartition THEN
+      faults := faults || format('%s is a partition of another table', want.name);
     END IF;
     IF there.relpersistence <> 'p' THEN
       faults := faults || format('%s is not kept over a crash (unlogged)', want.name);

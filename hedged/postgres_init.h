@@ -14,7 +14,8 @@ typedef enum postgres_init_result {
 } postgres_init_result;
 
 /* Applies configs/postgres.sql, as it was when this was built, in one transaction. As often as one
- * likes, several at once too. words: what was done, or why not. */
+ * likes, several at once too. What is there and not as that file makes it is refused by name;
+ * triggers alone are put right. words: what was done, or why not. */
 postgres_init_result postgres_init(const settings_postgres *settings,
                                    char words[POSTGRES_INIT_WORDS_MAX]);
 

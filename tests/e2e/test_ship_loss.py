@@ -54,7 +54,8 @@ def dump(db):
 def restore(db, dumped):
     """Puts an older state back in one transaction, under whoever is connected."""
     drop = (b"DROP TABLE decisions, shadow_decisions, events, policies CASCADE; DROP FUNCTION "
-            b"hedge_check, hedge_refuse, hedge_guard, hedge_partition, hedge_make_partitions;\n")
+            b"hedge_check, hedge_refuse, hedge_guard, hedge_partition, hedge_make_partitions, "
+            b"hedge_make_partitions_in;\n")
     done = subprocess.run([*tool(db, "psql"), "-q", "-X", "-1", "-v", "ON_ERROR_STOP=1", "-d",
                            db.name], input=drop + dumped, env=postgres_server._environment(),
                           capture_output=True, check=False)

@@ -31,8 +31,7 @@ typedef enum ship_cause {
 
 /* SQLSTATEs of hedge_check, and of what the shipper finds out itself. */
 #define SHIP_STATE_DIVERGED "HE001"
-#define SHIP_STATE_LACKS "HE002"   /* what the database held it holds no more: ask where it stands \
-                                    */
+#define SHIP_STATE_LACKS "HE002"   /* it holds no more what it held: ask where it stands */
 #define SHIP_STATE_DROPPED "HE003" /* a row was taken and is not there */
 #define SHIP_STATE_POLICY "HE004"  /* a policy's text was taken and is not there */
 

@@ -16,6 +16,14 @@ QUOTE = {"score": 0.5, "confidence": 0.9, "depth1pct_usd": 1e6}
 SECRET = "s3cr3t-w0rd"
 _numbers = itertools.count(1)
 
+# What an owner can do: from here on no trigger refuses anything.
+OPEN = """DO $$ DECLARE t record; BEGIN
+  FOR t IN SELECT tgrelid::regclass AS id, tgname FROM pg_trigger
+            WHERE tgname ~ '^hedge_no_' AND tgenabled <> 'D' LOOP
+    EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', t.id, t.tgname);
+  END LOOP;
+END $$; """
+
 
 class Database:
     """A fresh database on a server, with the tables in it unless bare."""

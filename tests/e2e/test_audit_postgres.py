@@ -10,7 +10,8 @@ import postgres_server
 import shipping
 from cli import BAD_DATA, FINE, USAGE, hedge, strict_json
 from daemon import Daemon
-from test_audit_sources import AuditCase, OPEN, RULES, SQL, fill
+from shipping import OPEN
+from test_audit_sources import AuditCase, RULES, SQL, fill
 from test_journal import mixed_load
 
 TABLES = ("decisions", "shadow_decisions", "events", "policies")

@@ -316,12 +316,7 @@ def fill(server, path, skip=()):
 
 AMOUNTS = (0.1 + 0.2, 123456789.12345679, 5e-324, 1.7976931348623157e308, 0.0001, 4503599627370497.5,
            0.0, -0.0, -1.5, 1e22)
-OPEN = """DO $$ DECLARE t record; BEGIN
-  FOR t IN SELECT tgrelid::regclass AS id, tgname FROM pg_trigger
-            WHERE tgname ~ '^hedge_no_' AND tgenabled <> 'D' LOOP
-    EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', t.id, t.tgname);
-  END LOOP;
-END $$; """  # as the owner: triggers do not fire
+
 
 
 @unittest.skipUnless(postgres_server.available(), "no PostgreSQL")
@@ -339,7 +334,7 @@ class Postgres(AuditCase):
 
     def setUp(self):
         super().setUp()
-        self.server.query(OPEN + "TRUNCATE decisions, shadow_decisions, events, policies;")
+        self.server.query(shipping.OPEN + "TRUNCATE decisions, shadow_decisions, events, policies;")
 
     def journal(self, rounds=3):
         served = self.serve()
@@ -442,12 +437,12 @@ class Postgres(AuditCase):
     def tamper(self, table, where, name, change):
         """One change in place, undone behind. 1: it was one, and was found."""
         same = self.server.value(
-            OPEN + f"UPDATE {table} SET {name} = {change} {where};"
+            shipping.OPEN + f"UPDATE {table} SET {name} = {change} {where};"
             f"SELECT bool_and({table}.{name} IS NOT DISTINCT FROM kept.{name}) FROM kept "
             f"LEFT JOIN {table} USING (record);") == "t"
         code, out, err = hedge("verify", "--db", self.dsn)
         self.server.query(
-            OPEN + f"DELETE FROM {table} USING kept WHERE {table}.received_at = kept.received_at "
+            shipping.OPEN + f"DELETE FROM {table} USING kept WHERE {table}.received_at = kept.received_at "
             f"OR {table}.record = kept.record OR {table}.id = kept.id;"
             f"INSERT INTO {table} SELECT * FROM kept;")
         if name == "received_at" or same:
@@ -465,12 +460,12 @@ class Postgres(AuditCase):
         middle = next(r["seq"] for r in records if r["seq"] > 5 and r["kind"] == 1)
         row = f"writer = {writer} AND seq = {middle}"
         self.server.query(f"CREATE TABLE kept AS SELECT * FROM decisions WHERE {row};"
-                          + OPEN + f"DELETE FROM decisions WHERE {row};")
+                          + shipping.OPEN + f"DELETE FROM decisions WHERE {row};")
         self.found(f"record {middle}: missing: record {middle + 1} comes next .*parked", "verify",
                    "--db", self.dsn, fault="missing", seq=middle)
-        self.server.query(OPEN + "INSERT INTO decisions SELECT * FROM kept;")
+        self.server.query(shipping.OPEN + "INSERT INTO decisions SELECT * FROM kept;")
         self.run_ok("verify", "--db", self.dsn)
-        self.server.query(OPEN + "UPDATE kept SET id = gen_random_uuid();"
+        self.server.query(shipping.OPEN + "UPDATE kept SET id = gen_random_uuid();"
                           "INSERT INTO decisions SELECT * FROM kept; DROP TABLE kept;")
         self.found(f"its place is taken by a record numbered {middle}", "verify", "--db", self.dsn,
                    fault="reordered", seq=middle + 1)
@@ -480,12 +475,12 @@ class Postgres(AuditCase):
         records = fill(self.server, path)
         head = strict_json(self.run_ok("verify", path, "--json"))["head"]
         writer = f"{records[0]['writer']:016x}"
-        self.server.query(OPEN + f"DELETE FROM events WHERE seq = {head['seq']};")
+        self.server.query(shipping.OPEN + f"DELETE FROM events WHERE seq = {head['seq']};")
         self.run_ok("verify", "--db", self.dsn)
         for kept in (f"{head['seq']}:{head['hash']}", f"{writer}:{head['seq']}:{head['hash']}"):
             self.found("truncated", "verify", "--db", self.dsn, "--head", kept, fault="truncated",
                        seq=head["seq"])
-        self.server.query(OPEN + "TRUNCATE decisions, shadow_decisions, events;")
+        self.server.query(shipping.OPEN + "TRUNCATE decisions, shadow_decisions, events;")
         self.found("no record", "verify", "--db", self.dsn, "--head",
                    f"{writer}:{head['seq']}:{head['hash']}", fault="truncated")
 
@@ -496,7 +491,7 @@ class Postgres(AuditCase):
         last = rows[len(rows) // 2]
         base = f"{last[0]}:{last[5].hex()}"
         for table in ("decisions", "shadow_decisions", "events"):
-            self.server.query(OPEN + f"DELETE FROM {table} WHERE seq <= {last[0]};")
+            self.server.query(shipping.OPEN + f"DELETE FROM {table} WHERE seq <= {last[0]};")
         self.found("record 1: missing: .*--base", "verify", "--db", self.dsn, fault="missing",
                    seq=1)
         shown = strict_json(self.run_ok("verify", "--db", self.dsn, "--base", base, "--json"))
@@ -511,14 +506,14 @@ class Postgres(AuditCase):
 
     def test_policies(self):
         fill(self.server, self.journal())
-        self.server.query(OPEN + "CREATE TABLE kept AS SELECT * FROM policies;"
+        self.server.query(shipping.OPEN + "CREATE TABLE kept AS SELECT * FROM policies;"
                           "ALTER TABLE policies DROP CONSTRAINT policies_check;"
                           "UPDATE policies SET text = text || ' ';")
         self.found("does not have that hash", "verify", "--db", self.dsn, fault="policy")
-        self.server.query(OPEN + "DELETE FROM policies;")
+        self.server.query(shipping.OPEN + "DELETE FROM policies;")
         self.found("its policy .* is not in the journal", "verify", "--db", self.dsn,
                    fault="policy", seq=2)
-        self.server.query(OPEN + "INSERT INTO policies SELECT * FROM kept; DROP TABLE kept;"
+        self.server.query(shipping.OPEN + "INSERT INTO policies SELECT * FROM kept; DROP TABLE kept;"
                           "ALTER TABLE policies ADD CHECK (hash = sha256(convert_to(text, 'UTF8')))")
         self.run_ok("verify", "--db", self.dsn)
 
@@ -548,7 +543,7 @@ class Postgres(AuditCase):
         self.refused(USAGE, "16 hex", "verify", "--db", self.dsn, "--writer", "abc")
         again = strict_json(self.run_ok("replay", "--db", self.dsn, "--json"))
         self.assertTrue(again["ok"])
-        self.server.query(OPEN + f"UPDATE decisions SET hedge_pct = 0.77 WHERE writer = "
+        self.server.query(shipping.OPEN + f"UPDATE decisions SET hedge_pct = 0.77 WHERE writer = "
                           f"{int(writers[1], 16)} AND seq = (SELECT min(seq) FROM decisions "
                           f"WHERE writer = {int(writers[1], 16)});")
         err = hedge("verify", "--db", self.dsn)[2]

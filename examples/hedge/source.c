@@ -77,8 +77,8 @@ const char *source_kind_name(int32_t kind)
 
 int source_fault_result(const char *fault)
 {
-    static const char *const closed[] = {"unreadable", "in_use", "left", "usage", "not_a_page",
-                                         "unwritable"};
+    static const char *const closed[] = {"unreadable", "in_use",     "left",
+                                         "usage",      "not_a_page", "unwritable"};
 
     for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++)
         if (strcmp(fault, closed[i]) == 0) return RESULT_USAGE;

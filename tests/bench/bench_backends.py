@@ -100,7 +100,7 @@ def load(name, seconds, **settings):
     for connections in (1, 64):
         out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
                               script, d.url + "/hedge"], check=True, capture_output=True).stdout.decode()
-        numbers = {k: re.search(p, out) for k, p in (("median", r"50%\s+(\S+)"), ("p99", r"99%\s+(\S+)"),
+        numbers = {k: re.search(p, out) for k, p in (("median", r"\n\s+50%\s+(\S+)"), ("p99", r"\n\s+99%\s+(\S+)"),
                                                      ("rate", r"Requests/sec:\s+(\S+)"))}
         say(f"POST /hedge {name}", connections=connections,
             **{k: m.group(1) for k, m in numbers.items()})

@@ -69,23 +69,34 @@ void metrics_single(text *out, const char *name, const char *type, const char *h
     metrics_sample(out, name, NULL, value);
 }
 
-static void write_durations(const metrics_route *r, text *out)
+void metrics_histogram(text *out, const char *name, const char *labels, const double *limits,
+                       size_t n, const atomic_ullong *counts, double sum)
 {
-    static const char family[] = "hedge_request_duration_seconds";
+    const bool labelled = labels[0] != '\0';
+    const char *open = labelled ? "{" : "", *close = labelled ? "}" : "";
     double total = 0.0;
 
-    for (size_t i = 0; i <= METRICS_BUCKETS; i++) {
-        total += get(&r->buckets[i]);
-        text_printf(out, "%s_bucket{route=\"%s\",le=\"", family, r->name);
-        if (i < METRICS_BUCKETS)
-            text_json_double(out, bounds[i]);
+    for (size_t i = 0; i <= n; i++) {
+        total += get(&counts[i]);
+        text_printf(out, "%s_bucket{%s%sle=\"", name, labels, labelled ? "," : "");
+        if (i < n)
+            text_json_double(out, limits[i]);
         else
             text_puts(out, "+Inf");
         text_printf(out, "\"} %.0f\n", total);
     }
-    text_printf(out, "%s_sum{route=\"%s\"} ", family, r->name);
-    text_json_double(out, get(&r->sum_ns) / NS_PER_S);
-    text_printf(out, "\n%s_count{route=\"%s\"} %.0f\n", family, r->name, total);
+    text_printf(out, "%s_sum%s%s%s ", name, open, labels, close);
+    text_json_double(out, sum);
+    text_printf(out, "\n%s_count%s%s%s %.0f\n", name, open, labels, close, total);
+}
+
+static void write_durations(const metrics_route *r, text *out)
+{
+    char labels[96];
+
+    snprintf(labels, sizeof(labels), "route=\"%s\"", r->name);
+    metrics_histogram(out, "hedge_request_duration_seconds", labels, bounds, METRICS_BUCKETS,
+                      r->buckets, get(&r->sum_ns) / NS_PER_S);
 }
 
 static void write_routes(const metrics *m, text *out)

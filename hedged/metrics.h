@@ -40,6 +40,10 @@ void metrics_write(const metrics *m, text *out);
  * labels without braces, or NULL. */
 void metrics_family(text *out, const char *name, const char *type, const char *help);
 void metrics_sample(text *out, const char *name, const char *labels, double value);
+/* A histogram's samples: n bounds, n + 1 counts (the last: over all bounds), and the sum.
+ * labels without braces, or "". */
+void metrics_histogram(text *out, const char *name, const char *labels, const double *limits,
+                       size_t n, const atomic_ullong *counts, double sum);
 /* A family with one sample. */
 void metrics_single(text *out, const char *name, const char *type, const char *help, double value);
 

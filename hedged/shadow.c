@@ -91,21 +91,10 @@ void shadow_count(shadow *s, const hedge_record *decided, const hedge_record *wo
 static void write_differences(const shadow *s, text *out)
 {
     static const char family[] = "hedge_shadow_difference_ratio";
-    double total = 0.0;
 
     metrics_family(out, family, "histogram",
                    "How far hedge_pct is from the shadow's, where both decided.");
-    for (size_t i = 0; i <= BUCKETS; i++) {
-        total += get(&s->buckets[i]);
-        text_printf(out, "%s_bucket{le=\"", family);
-        if (i < BUCKETS)
-            text_json_double(out, bounds[i]);
-        else
-            text_puts(out, "+Inf");
-        text_printf(out, "\"} %.0f\n", total);
-    }
-    text_printf(out, "%s_sum %.9f\n%s_count %.0f\n", family, get(&s->sum_nano) / NANO, family,
-                total);
+    metrics_histogram(out, family, "", bounds, BUCKETS, s->buckets, get(&s->sum_nano) / NANO);
     metrics_single(out, "hedge_shadow_difference_max_ratio", "gauge",
                    "The largest of them since the start.", get(&s->most_nano) / NANO);
 }

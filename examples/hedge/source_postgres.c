@@ -191,18 +191,19 @@ static const char *take_dsn(source *s, const char *given)
 {
     const bool env = strcmp(given, "env") == 0;
     const char *dsn = env ? getenv("HEDGE_DB_DSN") : given;
-    bool readable = false, secret, usable;
+    bool readable = false, secret, misread;
 
     if (dsn == NULL || dsn[0] == '\0') {
         source_fail(s, "usage", "HEDGE_DB_DSN is not set");
         return NULL;
     }
     secret = has_password(dsn, &readable);
+    misread = is_misread(dsn);
     if (!readable)
         source_fail(s, "usage",
                     "the DSN is not one: write \"host=… dbname=… user=…\", or a "
                     "postgresql:// URI");
-    else if (is_misread(dsn))
+    else if (misread)
         source_fail(s, "usage",
                     "the DSN's host or port cannot be meant so; in a user or a password @ is "
                     "written %%40, : %%3A and / %%2F");
@@ -210,8 +211,7 @@ static const char *take_dsn(source *s, const char *given)
         source_fail(s, "usage",
                     "a password does not belong on a command line: take the DSN from HEDGE_DB_DSN "
                     "('--db env'), or the password from PGPASSWORD, ~/.pgpass or a service file");
-    usable = readable && !is_misread(dsn) && (env || !secret);
-    return usable ? dsn : NULL;
+    return readable && !misread && (env || !secret) ? dsn : NULL;
 }
 
 /* The schema's name is the database's word: nothing in it may move a cursor. */

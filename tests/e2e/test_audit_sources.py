@@ -163,7 +163,7 @@ class Url(AuditCase):
                 ("hedge_pct", lambda _, r: r["decision"].update(hedge_pct=0.123)),
                 ("confidence", lambda _, r: r["decision"].update(confidence=0.123)),
                 ("amount_usd", lambda _, r: r["request"].update(amount_usd=7)),
-                ("asset", lambda _, r: r.update(asset="XXX")),
+                ("asset", lambda _, r: r.update(asset="OTHER")),
                 ("kind", lambda _, r: r.update(kind="shadow")),
                 ("status", lambda _, r: r.update(status="halted")),
                 ("decision_id", lambda _, r: r.update(decision_id="x")),

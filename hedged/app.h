@@ -31,7 +31,10 @@ typedef struct app {
     atomic_bool open;   /* not while starting or stopping: requests are turned away */
 } app;
 
-/* The handlers of the routes; context is the app. */
+/* What is served, and the handlers; their context is the app. */
+extern const http_route routes[];
+extern const size_t routes_count;
+
 void route_hedge(void *context, const http_request *request, http_reply *reply);
 void route_hedge_batch(void *context, const http_request *request, http_reply *reply);
 void route_put_quote(void *context, const http_request *request, http_reply *reply);

@@ -6,6 +6,7 @@
 #include "http.h"
 
 #include "clock.h"
+#include "http_check.h"
 #include "log.h"
 
 #include <civetweb.h>
@@ -34,64 +35,9 @@ void http_reply_problem(http_reply *reply, const problem *p)
     reply->status = p->status;
     reply->content_type = "application/problem+json";
     reply->retry_after_s = p->retry_after_s;
+    reply->authenticate = p->authenticate;
     reply->body.n = 0;
     problem_write(p, &reply->body);
-}
-
-/* ---- queries ------------------------------------------------------------------ */
-
-int http_query(const http_request *request, const char *name, char *out, size_t capacity)
-{
-    int n;
-
-    if (request->query == NULL) return 0;
-    n = mg_get_var(request->query, strlen(request->query), name, out, capacity);
-    if (n == -1) return 0;
-    return n >= 0 ? 1 : -1;
-}
-
-bool http_query_number(const http_request *request, const char *name, uint64_t least, uint64_t most,
-                       uint64_t *out, problem *p)
-{
-    char value[24];
-    const int found = http_query(request, name, value, sizeof(value));
-    char *end = value;
-    uint64_t v;
-
-    if (found == 0) return true;
-    v = found > 0 ? strtoull(value, &end, 10) : 0;
-    if (found < 0 || value[0] < '0' || value[0] > '9' || *end != '\0' || v < least || v > most)
-        return problem_set(p, 400, "bad_query", name,
-                           "must be a whole number from %" PRIu64 " to %" PRIu64, least, most);
-    *out = v;
-    return true;
-}
-
-bool http_query_known(const http_request *request, const char *const *names, problem *p)
-{
-    const char *at = request->query;
-    uint32_t seen = 0;
-
-    while (at != NULL && *at != '\0') {
-        const size_t n = strcspn(at, "=&");
-        uint32_t i = 0;
-
-        while (names[i] != NULL && (strlen(names[i]) != n || strncmp(names[i], at, n) != 0))
-            i++;
-        if (names[i] == NULL || (seen & UINT32_C(1) << i) || at[n] != '=') {
-            char name[64];
-
-            snprintf(name, sizeof(name), "%.*s", (int)(n < 60 ? n : 60), at);
-            return problem_set(p, 400, "bad_query", name, "%s",
-                               names[i] == NULL ? "unknown parameter"
-                               : at[n] != '='   ? "the parameter has no value"
-                                                : "the parameter is there twice");
-        }
-        seen |= UINT32_C(1) << i;
-        at += strcspn(at, "&");
-        if (*at == '&') at++;
-    }
-    return true;
 }
 
 /* ---- sending ------------------------------------------------------------------ */
@@ -108,7 +54,7 @@ static bool wants_close(const struct mg_connection *connection)
 
 static int write_head(char *out, size_t capacity, const http_reply *reply, bool close)
 {
-    char more[128] = "";
+    char more[320] = "";
     size_t n = 0;
 
     if (reply->allow != NULL)
@@ -116,6 +62,9 @@ static int write_head(char *out, size_t capacity, const http_reply *reply, bool 
     if (reply->retry_after_s > 0)
         n += (size_t)snprintf(more + n, sizeof(more) - n, "Retry-After: %d\r\n",
                               reply->retry_after_s);
+    if (reply->authenticate != NULL)
+        n += (size_t)snprintf(more + n, sizeof(more) - n, "WWW-Authenticate: %s\r\n",
+                              reply->authenticate);
     if (reply->replayed) snprintf(more + n, sizeof(more) - n, "Idempotency-Replayed: true\r\n");
     return snprintf(out, capacity,
                     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
@@ -152,76 +101,6 @@ static void send_reply(struct mg_connection *connection, http_reply *reply, bool
 }
 
 /* ---- receiving ---------------------------------------------------------------- */
-
-static int count_headers(const struct mg_request_info *info, const char *name)
-{
-    int n = 0;
-
-    for (int i = 0; i < info->num_headers; i++)
-        n += mg_strcasecmp(info->http_headers[i].name, name) == 0;
-    return n;
-}
-
-/* RFC 9112, 3.2: one Host, but in HTTP/1.0. */
-static bool check_host(const struct mg_request_info *info, problem *p)
-{
-    const int hosts = count_headers(info, "Host");
-    const bool old = info->http_version != NULL && strcmp(info->http_version, "1.0") == 0;
-
-    return hosts == 1 || (old && hosts == 0) ||
-           problem_set(p, 400, "bad_request", NULL, "a request has one Host header");
-}
-
-/* What a header asks for and a route does not do would be believed to be done. */
-static bool check_key(const struct mg_connection *connection, const http_route *route,
-                      http_request *request, problem *p)
-{
-    static const char name[] = "Idempotency-Key";
-
-    request->idempotency_key = mg_get_header(connection, name);
-    if (request->idempotency_key == NULL) return true;
-    if (!route->keyed)
-        return problem_set(p, 400, "bad_header", name, "%s %s takes no such header", route->method,
-                           route->path);
-    return count_headers(mg_get_request_info(connection), name) == 1 ||
-           problem_set(p, 400, "bad_header", name, "the header is there twice");
-}
-
-/* A page of another origin can make a browser post here; a program sends no
- * Origin. */
-static bool check_origin(const struct mg_connection *connection, problem *p)
-{
-    const char *origin = mg_get_header(connection, "Origin");
-    const char *host = mg_get_header(connection, "Host");
-    const char *at = origin != NULL ? strstr(origin, "://") : NULL;
-
-    return origin == NULL || (at != NULL && host != NULL && strcmp(at + 3, host) == 0) ||
-           problem_set(p, 403, "cross_origin", NULL, "pages of another origin may not ask this");
-}
-
-/* How long the body is. False: it must not be read, and the connection closes,
- * because nobody can say where the next request begins. */
-static bool body_length(const struct mg_connection *connection, bool wanted, size_t *out,
-                        problem *p)
-{
-    const struct mg_request_info *info = mg_get_request_info(connection);
-    const int lengths = count_headers(info, "Content-Length");
-    const char *length = mg_get_header(connection, "Content-Length");
-
-    if (count_headers(info, "Transfer-Encoding") > 0)
-        return problem_set(p, 411, "length_required", NULL,
-                           "send the body with a Content-Length, not a Transfer-Encoding");
-    if (lengths > 1) return problem_set(p, 400, "bad_request", NULL, "two Content-Length headers");
-    if (length != NULL && (length[0] == '\0' || length[strspn(length, "0123456789")] != '\0'))
-        return problem_set(p, 400, "bad_request", NULL, "Content-Length must be a whole number");
-    if (lengths == 0 && wanted)
-        return problem_set(p, 411, "length_required", NULL, "a Content-Length is missing");
-    if (info->content_length > HTTP_BODY_MAX)
-        return problem_set(p, 413, "too_large", NULL, "a body may have %d bytes at most",
-                           HTTP_BODY_MAX);
-    *out = lengths > 0 && info->content_length > 0 ? (size_t)info->content_length : 0;
-    return true;
-}
 
 /* civetweb's timeout is for one read; this one is for the whole body, so that
  * a byte now and then does not hold a thread for ever. */
@@ -309,6 +188,18 @@ static bool check_open(const http_service *service, const http_route *route, pro
     return false;
 }
 
+static bool authorize(const struct mg_connection *connection, const http_service *service,
+                      const http_route *route, http_request *request, problem *p)
+{
+    const char *authorization;
+
+    if (!http_check_authorization(connection, &authorization, p)) return false;
+    if (service->authorize != NULL)
+        return service->authorize(service->context, route, authorization, &request->caller, p);
+    request->caller.scopes = AUTH_ALL;
+    return true;
+}
+
 static int begin_request(struct mg_connection *connection)
 {
     const int64_t begin_ns = clock_steady_ns();
@@ -321,11 +212,12 @@ static int begin_request(struct mg_connection *connection)
     bool close = wants_close(connection), ok;
     problem p;
 
-    ok = check_host(info, &p) && check_origin(connection, &p) &&
+    ok = http_check_host(connection, &p) && http_check_origin(connection, &p) &&
          find_route(service, info, &request, &reply, &route, &p) &&
          check_open(service, &service->routes[route], &p) &&
-         check_key(connection, &service->routes[route], &request, &p) &&
-         body_length(connection, service->routes[route].body, &request.body_size, &p) &&
+         authorize(connection, service, &service->routes[route], &request, &p) &&
+         http_check_key(connection, &service->routes[route], &request, &p) &&
+         http_check_length(connection, service->routes[route].body, &request.body_size, &p) &&
          handle(connection, service, route, &request, &reply, &p);
     if (!ok) {
         /* The body was not read, or not to its end. */
@@ -381,8 +273,8 @@ static int log_message(const struct mg_connection *connection, const char *messa
     return 1;
 }
 
-http_server *http_start(const char *host, uint16_t port, const http_service *service,
-                        uint16_t *port_out, char message[200])
+http_server *http_start(const http_options *o, const http_service *service, uint16_t *port_out,
+                        char message[200])
 {
     const struct mg_callbacks callbacks = {
         .begin_request = begin_request, .http_error = http_error, .log_message = log_message};
@@ -417,7 +309,7 @@ http_server *http_start(const char *host, uint16_t port, const http_service *ser
         return NULL;
     }
     server->service = service;
-    snprintf(address, sizeof(address), "%s:%u", host, port);
+    snprintf(address, sizeof(address), "%s:%u", o->host, o->port);
     mg_init_library(0);
     server->context = mg_start(&callbacks, server, options);
     if (server->context == NULL) {
@@ -426,8 +318,9 @@ http_server *http_start(const char *host, uint16_t port, const http_service *ser
         free(server);
         return NULL;
     }
-    *port_out = mg_get_server_ports(server->context, 1, &bound) == 1 ? (uint16_t)bound.port : port;
-    snprintf(server->host, sizeof(server->host), "%s", host);
+    *port_out =
+        mg_get_server_ports(server->context, 1, &bound) == 1 ? (uint16_t)bound.port : o->port;
+    snprintf(server->host, sizeof(server->host), "%s", o->host);
     server->port = *port_out;
     return server;
 }

@@ -3,6 +3,7 @@
 #ifndef HEDGED_HTTP_H
 #define HEDGED_HTTP_H
 
+#include "auth.h"
 #include "problem.h"
 #include "text.h"
 
@@ -17,14 +18,16 @@ typedef struct http_request {
     size_t body_size;
     char name[HTTP_NAME_MAX];    /* what stood for `{…}` in the path, decoded */
     const char *idempotency_key; /* the header as it came; NULL: none */
+    auth_caller caller;
 } http_request;
 
 typedef struct http_reply {
     int status;
     const char *content_type;
-    const char *allow; /* of a 405; NULL: none */
-    int retry_after_s; /* 0: none */
-    bool replayed;     /* says that an earlier answer is given again */
+    const char *allow;        /* of a 405; NULL: none */
+    int retry_after_s;        /* 0: none */
+    const char *authenticate; /* WWW-Authenticate of a 401; NULL: none */
+    bool replayed;            /* says that an earlier answer is given again */
     text body;
 } http_reply;
 
@@ -34,28 +37,37 @@ void http_reply_problem(http_reply *reply, const problem *p);
 /* One route; `path` may end in one `{…}`. */
 typedef struct http_route {
     const char *method, *path;
-    bool body;   /* the request has one */
-    bool keyed;  /* it may have an Idempotency-Key */
-    bool always; /* served while starting and stopping, too: it touches nothing */
+    bool body;      /* the request has one */
+    bool keyed;     /* it may have an Idempotency-Key */
+    bool always;    /* served while starting and stopping, too: it touches nothing */
+    uint32_t scope; /* AUTH_…; 0: for anybody */
     void (*handle)(void *context, const http_request *request, http_reply *reply);
 } http_route;
 
-/* What the server calls back with. The last two may be called at any time. */
+/* What the server calls back with. All but the handlers may be called at any time. */
 typedef struct http_service {
     const http_route *routes;
     size_t route_count;
     void *context;
     /* After each reply; route_count for one that no route took. */
     void (*served)(void *context, size_t route, int status, int64_t duration_ns);
+    /* Says who asks and whether they may, from the Authorization header (NULL:
+     * there was none). False: problem. NULL: anybody may do anything. */
+    bool (*authorize)(void *context, const http_route *route, const char *authorization,
+                      auth_caller *caller, problem *p);
     /* False: only what is served always; else answer 503 `stopping`. */
     bool (*open)(void *context);
 } http_service;
 
+typedef struct http_options {
+    const char *host;
+    uint16_t port; /* 0: any free one */
+} http_options;
+
 typedef struct http_server http_server;
 
-/* Serves on host:port; port 0: any free one, which *port_out says. NULL:
- * message. The service must outlive it. */
-http_server *http_start(const char *host, uint16_t port, const http_service *service,
+/* Serves, and says on which port. NULL: message. The service must outlive it. */
+http_server *http_start(const http_options *options, const http_service *service,
                         uint16_t *port_out, char message[200]);
 /* Lets the requests under way finish. */
 void http_stop(http_server *server);

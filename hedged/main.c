@@ -19,23 +19,6 @@
 #define EXIT_LATER 75
 #define EXIT_STOPPED (-1) /* ours alone: told to stop before it served; 0 to the outside */
 
-static const http_route routes[] = {
-    {.method = "POST", .path = "/hedge", .body = true, .keyed = true, .handle = route_hedge},
-    {.method = "POST", .path = "/hedge/batch", .body = true, .handle = route_hedge_batch},
-    {.method = "PUT", .path = "/quotes/{asset}", .body = true, .handle = route_put_quote},
-    {.method = "GET", .path = "/quotes", .handle = route_quotes},
-    {.method = "GET", .path = "/curve", .handle = route_curve},
-    {.method = "POST", .path = "/curve/reload", .handle = route_reload},
-    {.method = "GET", .path = "/decisions", .handle = route_decisions},
-    {.method = "GET", .path = "/policies/{hash}", .handle = route_policy},
-    {.method = "GET", .path = "/healthz", .always = true, .handle = route_healthz},
-    {.method = "GET", .path = "/readyz", .handle = route_readyz},
-    {.method = "GET", .path = "/metrics", .handle = route_metrics},
-};
-
-#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
-_Static_assert(ROUTE_COUNT < METRICS_ROUTES_MAX, "a row of metrics for each route, and one more");
-
 static void served(void *context, size_t route, int status, int64_t duration_ns)
 {
     metrics_request(&((app *)context)->metrics, route, status, duration_ns);
@@ -302,16 +285,18 @@ static void wait_for_stop(app *a, const sigset_t *signals)
  * the port can be had at all is found out before the journal is touched. */
 static http_server *take_port(app *a, uint16_t *port)
 {
-    static http_service service = {
-        .routes = routes, .route_count = ROUTE_COUNT, .served = served, .open = is_open};
+    static http_service service = {.served = served, .open = is_open};
+    const http_options options = {.host = a->settings->host, .port = a->settings->port};
     http_server *server;
     char message[200];
 
-    for (size_t i = 0; i < ROUTE_COUNT; i++)
+    for (size_t i = 0; i < routes_count; i++)
         a->metrics.routes[i].name = routes[i].path;
-    a->metrics.routes[ROUTE_COUNT].name = "other";
+    a->metrics.routes[routes_count].name = "other";
+    service.routes = routes;
+    service.route_count = routes_count;
     service.context = a;
-    server = http_start(a->settings->host, a->settings->port, &service, port, message);
+    server = http_start(&options, &service, port, message);
     if (server == NULL) refuse(message, EXIT_LATER);
     return server;
 }

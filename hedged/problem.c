@@ -23,6 +23,8 @@ static const char *title_of(int status)
     switch (status) {
     case 400:
         return "Bad request";
+    case 401:
+        return "Unauthorized";
     case 403:
         return "Forbidden";
     case 404:
@@ -39,6 +41,10 @@ static const char *title_of(int status)
         return "Content too large";
     case 422:
         return "Unprocessable content";
+    case 429:
+        return "Too many requests";
+    case 431:
+        return "Request header fields too large";
     case 503:
         return "Service unavailable";
     default:

@@ -16,7 +16,8 @@ typedef struct problem {
     char file[256];
     int32_t line;
     char decision_id[37];
-    int retry_after_s; /* 0: waiting does not help */
+    int retry_after_s;        /* 0: waiting does not help */
+    const char *authenticate; /* of a 401: WWW-Authenticate; NULL: none */
 } problem;
 
 /* Fills the problem and returns false, so that a check can end with it. */

@@ -225,7 +225,7 @@ static int start_feeds(app *a)
         a->redis = feed_redis_new(&a->settings->redis, a->live);
         if (a->redis == NULL) return refuse("no thread for the Redis feed", EXIT_LATER);
     }
-    if (a->settings->postgres.dsn != NULL) {
+    if (a->settings->postgres.dsn[0] != '\0') {
         a->ship = ship_postgres_new(&a->settings->postgres, a->journal);
         if (a->ship == NULL) return refuse("no thread for shipping to Postgres", EXIT_LATER);
     }

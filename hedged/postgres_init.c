@@ -68,7 +68,7 @@ postgres_init_result postgres_init(const settings_postgres *settings,
     postgres_answer answer;
     postgres_link link;
 
-    if (settings->dsn == NULL) {
+    if (settings->dsn[0] == '\0') {
         snprintf(words, POSTGRES_INIT_WORDS_MAX, "HEDGE_DB_DSN: must be set for --init-db");
         return POSTGRES_INIT_REFUSED;
     }

@@ -6,12 +6,15 @@
 #include "settings.h"
 
 #include "log.h"
+#include "secret_file.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define REDIS_URL_MAX 2047
 
 extern char **environ;
 
@@ -54,15 +57,14 @@ static bool read_host(const char *from, size_t n, settings_redis *redis)
 }
 
 /* The URL is not repeated in messages: it may hold a password. */
-static bool read_redis(settings_redis *redis, char message[SETTING_MESSAGE_MAX])
+static bool read_redis_url(const char *url, settings_redis *redis,
+                           char message[SETTING_MESSAGE_MAX])
 {
     static const char form[] =
         "HEDGE_REDIS_URL: must be redis://[[user]:password@]host[:port][/database]";
-    const char *url = setting_value("HEDGE_REDIS_URL"), *slash, *at, *host;
+    const char *slash, *at, *host;
     long database = 0;
 
-    *redis = (settings_redis){0};
-    if (url == NULL) return true;
     if (strncmp(url, "rediss://", 9) == 0)
         return setting_refuse(message,
                               "HEDGE_REDIS_URL: rediss:// (TLS) is not supported by this version; "
@@ -81,6 +83,18 @@ static bool read_redis(settings_redis *redis, char message[SETTING_MESSAGE_MAX])
     redis->database = (int32_t)database;
     redis->on = true;
     return true;
+}
+
+static bool read_redis(settings_redis *redis, char message[SETTING_MESSAGE_MAX])
+{
+    bool understood;
+    char *url;
+
+    *redis = (settings_redis){0};
+    if (!secret_file_setting("HEDGE_REDIS_URL", REDIS_URL_MAX, &url, message)) return false;
+    understood = url == NULL || read_redis_url(url, redis, message);
+    secret_file_free(url);
+    return understood;
 }
 
 /* ---- the groups -------------------------------------------------------------- */
@@ -189,11 +203,14 @@ static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
                                         "HEDGE_LOG_DECISIONS",
                                         "HEDGE_CERTIFY",
                                         "HEDGE_REDIS_URL",
+                                        "HEDGE_REDIS_URL_FILE",
                                         "HEDGE_CLICKHOUSE_URL",
+                                        "HEDGE_CLICKHOUSE_URL_FILE",
                                         "HEDGE_CLICKHOUSE_QUERY_FILE",
                                         "HEDGE_CLICKHOUSE_INTERVAL_MS",
                                         "HEDGE_CLICKHOUSE_TIMEOUT_MS",
-                                        "HEDGE_DB_DSN"};
+                                        "HEDGE_DB_DSN",
+                                        "HEDGE_DB_DSN_FILE"};
     static const char *const later[] = {"HEDGE_JWT_", "HEDGE_TLS_"};
 
     for (char **entry = environ; *entry != NULL; entry++) {
@@ -250,5 +267,8 @@ const char *settings_help(void)
            "  HEDGE_CLICKHOUSE_TIMEOUT_MS   2000        the longest that a poll may take\n"
            "  HEDGE_DB_DSN         postgresql://user:password@host:port/database, or libpq's\n"
            "                       keyword=value form; empty: the journal is not shipped\n"
+           "  HEDGE_REDIS_URL_FILE, HEDGE_CLICKHOUSE_URL_FILE, HEDGE_DB_DSN_FILE\n"
+           "                       a file that holds the value in place of the variable, and that\n"
+           "                       nobody but the daemon may read\n"
            "  HEDGE_JOURNAL_KEEP_S 604800      seconds that shipped records stay in the journal\n";
 }

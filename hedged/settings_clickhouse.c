@@ -2,6 +2,8 @@
  * settings_clickhouse: which ClickHouse server depth comes from, and how. */
 #include "settings_clickhouse.h"
 
+#include "secret_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -152,12 +154,18 @@ static bool read_query(const char *path, settings_clickhouse *out,
 
 bool settings_read_clickhouse(settings_clickhouse *s, char message[SETTING_MESSAGE_MAX])
 {
-    const char *url = setting_value("HEDGE_CLICKHOUSE_URL");
     const char *path = setting_value("HEDGE_CLICKHOUSE_QUERY_FILE");
     long interval = 1000, timeout = 2000;
+    bool understood;
+    char *url;
 
-    *s = (settings_clickhouse){.on = url != NULL};
-    if (url != NULL && !read_url(url, s))
+    *s = (settings_clickhouse){0};
+    if (!secret_file_setting("HEDGE_CLICKHOUSE_URL", SETTINGS_CLICKHOUSE_URL_MAX, &url, message))
+        return false;
+    s->on = url != NULL;
+    understood = url == NULL || read_url(url, s);
+    secret_file_free(url);
+    if (!understood)
         return setting_refuse(message, "HEDGE_CLICKHOUSE_URL: must be "
                                        "http[s]://[user:password@]host[:port][/?database=NAME], "
                                        "other characters as %%XX");

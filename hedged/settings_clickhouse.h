@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define SETTINGS_CLICKHOUSE_QUERY_MAX 16384
+#define SETTINGS_CLICKHOUSE_URL_MAX 2047
 
 typedef struct settings_clickhouse {
     bool on;

@@ -2,6 +2,8 @@
  * settings_postgres: where the journal is shipped to, and how long it keeps what has arrived. */
 #include "settings_postgres.h"
 
+#include "secret_file.h"
+
 #include <libpq-fe.h>
 #include <string.h>
 
@@ -48,9 +50,13 @@ static bool read_dsn(settings_postgres *s, char message[SETTING_MESSAGE_MAX])
 {
     PQconninfoOption *options;
     bool misread;
+    char *dsn;
 
-    s->dsn = setting_value("HEDGE_DB_DSN");
-    if (s->dsn == NULL) return true;
+    if (!secret_file_setting("HEDGE_DB_DSN", SETTINGS_POSTGRES_DSN_MAX, &dsn, message))
+        return false;
+    if (dsn == NULL) return true;
+    strcpy(s->dsn, dsn); /* fits: it was asked for at most so long */
+    secret_file_free(dsn);
     options = PQconninfoParse(s->dsn, NULL);
     if (options == NULL)
         return setting_refuse(message,
@@ -74,7 +80,7 @@ bool settings_read_postgres(settings_postgres *s, char message[SETTING_MESSAGE_M
     if (!read_dsn(s, message) ||
         !setting_whole_number("HEDGE_JOURNAL_KEEP_S", 0, KEEP_MOST_S, &keep_s, message))
         return false;
-    if (s->dsn == NULL && setting_value("HEDGE_JOURNAL_KEEP_S") != NULL)
+    if (s->dsn[0] == '\0' && setting_value("HEDGE_JOURNAL_KEEP_S") != NULL)
         return setting_refuse(message,
                               "HEDGE_JOURNAL_KEEP_S: records leave the journal only where "
                               "they are shipped to Postgres; set HEDGE_DB_DSN or unset it");

@@ -7,12 +7,15 @@
 
 #include <stdint.h>
 
+#define SETTINGS_POSTGRES_DSN_MAX 4095
+
 typedef struct settings_postgres {
-    const char *dsn; /* out of the environment; NULL: off. May hold a password: never shown */
-    int64_t keep_s;  /* shipped records stay in the journal for so long */
+    char dsn[SETTINGS_POSTGRES_DSN_MAX + 1]; /* "": off. May hold a password: never shown */
+    int64_t keep_s;                          /* shipped records stay in the journal for so long */
 } settings_postgres;
 
-/* Reads HEDGE_DB_DSN and HEDGE_JOURNAL_KEEP_S. False: message, without the DSN. */
+/* Reads HEDGE_DB_DSN (or the file that HEDGE_DB_DSN_FILE names) and HEDGE_JOURNAL_KEEP_S. False:
+ * message, without the DSN. */
 bool settings_read_postgres(settings_postgres *s, char message[SETTING_MESSAGE_MAX]);
 
 #endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * secret_file: a secret that stands in a file of its own, and who else may read it.
+ *
+ * A file that everybody may read, or a group or user that the daemon has nothing
+ * to do with, is refused: what was meant to be kept is known already. What is
+ * checked is the file that is open, so that nobody can swap it in between. */
+#ifndef HEDGED_SECRET_FILE_H
+#define HEDGED_SECRET_FILE_H
+
+#include "setting.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reads the whole file at path, which the setting `variable` names. It must be a
+ * regular file of 1 to max bytes without NUL; nobody but its owner, root and the
+ * daemon's own user and groups may read or write it, by mode or by access list.
+ * *out: its bytes with a NUL behind, *n (which may be NULL): how many they are;
+ * the caller gives them to secret_file_free. False: *out is NULL, and message
+ * names the variable, the path and what to do, and nothing of the content. Any
+ * thread. */
+bool secret_file_read(const char *variable, const char *path, size_t max, char **out, size_t *n,
+                      char message[SETTING_MESSAGE_MAX]);
+
+/* Wipes and frees it; NULL is fine. */
+void secret_file_free(char *secret);
+
+/* The value of the setting `variable`, or the one line in the file that the
+ * setting variable_FILE names (as systemd's LoadCredential= and Kubernetes'
+ * secrets have it). *out: NULL where neither is set, else for secret_file_free.
+ * False: both are set, the file is refused, or its value is not one line of at
+ * most max bytes. */
+bool secret_file_setting(const char *variable, size_t max, char **out,
+                         char message[SETTING_MESSAGE_MAX]);
+
+#endif

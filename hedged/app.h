@@ -17,6 +17,7 @@
 
 typedef struct app {
     const settings *settings;
+    auth *auth; /* NULL: anybody may ask anything */
     live *live;
     journal *journal;
     policy_watch *watch;

@@ -6,6 +6,7 @@
 #include "problem.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What a caller may be allowed; a route asks for one of them, or for none. */
@@ -20,6 +21,7 @@ enum {
 };
 
 #define AUTH_NAME_MAX 127 /* characters of a caller's name */
+#define AUTH_MESSAGE_MAX 400
 
 /* Who asks. The name is printable ASCII without spaces; "": nobody was asked to
  * say who they are. */
@@ -28,7 +30,38 @@ typedef struct auth_caller {
     uint32_t scopes; /* AUTH_…, or-ed */
 } auth_caller;
 
+/* The scope of that name (n characters); 0: none of ours. */
+uint32_t auth_scope(const char *name, size_t n);
+
 /* True if the caller has the scope; else problem 403, which names it. */
 bool auth_may(const auth_caller *caller, uint32_t scope, problem *p);
+
+/* True if a Host header names this machine's loopback. Where nobody is asked
+ * for a token, a page in a browser could otherwise get here under a name of its
+ * own that it points to 127.0.0.1. */
+bool auth_is_local_host(const char *host);
+
+typedef struct auth auth;
+struct settings_jwt;
+
+/* Reads the keys and keeps them in step with their file. The settings must
+ * outlive it. NULL: message. */
+auth *auth_new(const struct settings_jwt *settings, char message[AUTH_MESSAGE_MAX]);
+void auth_free(auth *a);
+/* Whether auth_new would find good keys. False: message. */
+bool auth_check(const struct settings_jwt *settings, char message[AUTH_MESSAGE_MAX]);
+
+/* Says who asks, from an Authorization header (NULL: there was none), and
+ * whether they may what takes this scope (0: anybody may, and nobody is asked).
+ * False: problem 401, 403 or 429. Any thread. */
+bool auth_authorize(auth *a, uint32_t scope, const char *authorization, auth_caller *caller,
+                    problem *p);
+
+/* Has the keys read again. Returns at once. */
+void auth_ask(auth *a);
+/* True if the file says what keys are in use; else message. */
+bool auth_keys_are_good(auth *a, char message[AUTH_MESSAGE_MAX]);
+/* Writes what was counted, as Prometheus reads it. */
+void auth_write(auth *a, text *out);
 
 #endif

@@ -29,6 +29,12 @@ static bool is_open(void *context)
     return atomic_load(&((app *)context)->open);
 }
 
+static bool authorize(void *context, const http_route *route, const char *authorization,
+                      auth_caller *caller, problem *p)
+{
+    return auth_authorize(((app *)context)->auth, route->scope, authorization, caller, p);
+}
+
 static const char help[] =
     "hedged                  serves hedge decisions over HTTP until SIGTERM\n"
     "hedged --check          validates the settings and the policy, and exits: 0 good, 78 not\n"
@@ -39,7 +45,7 @@ static const char help[] =
     "\n"
     "Exit codes: 0 stopped in order, 1 acknowledged decisions were lost (async on a failing\n"
     "disk), 2 usage, 75 a fault that may pass (port or journal in use), 78 settings or policy.\n"
-    "SIGHUP reads the policy again. Settings are environment variables:\n";
+    "SIGHUP reads the policy and the keys again. Settings are environment variables:\n";
 
 static int refuse(const char *message, int code)
 {
@@ -257,6 +263,7 @@ static void log_listening(const app *a, uint16_t port)
         LOG_TEXT("policy_file", a->settings->policy_path),
         LOG_TEXT("journal", a->settings->journal_path),
         LOG_TEXT("durability", a->settings->async ? "async" : "commit"),
+        LOG_TEXT("tokens", a->auth != NULL ? "asked for" : "off"),
         LOG_TEXT("redis", a->settings->redis.on ? a->settings->redis.host : "off"),
         LOG_TEXT("postgres", a->ship != NULL ? "on" : "off"),
         LOG_TEXT("clickhouse", a->settings->clickhouse.on ? a->settings->clickhouse.origin : "off"),
@@ -277,8 +284,19 @@ static void wait_for_stop(app *a, const sigset_t *signals)
             return;
         }
         policy_watch_ask(a->watch);
+        if (a->auth != NULL) auth_ask(a->auth);
         if (a->shadow != NULL) shadow_ask(a->shadow);
     }
+}
+
+/* Before the port: no request is ever answered that nobody was asked for. */
+static bool start_auth(app *a)
+{
+    char message[AUTH_MESSAGE_MAX];
+
+    if (a->settings->jwt.keys_path == NULL) return true;
+    a->auth = auth_new(&a->settings->jwt, message);
+    return a->auth != NULL || refuse(message, EXIT_CONFIG) == 0;
 }
 
 /* Takes the port. It answers 503 until the parts behind it are there: whether
@@ -296,6 +314,7 @@ static http_server *take_port(app *a, uint16_t *port)
     service.routes = routes;
     service.route_count = routes_count;
     service.context = a;
+    if (a->auth != NULL) service.authorize = authorize;
     server = http_start(&options, &service, port, message);
     if (server == NULL) refuse(message, EXIT_LATER);
     return server;
@@ -324,8 +343,12 @@ static int run(const settings *s, start_policies *p, const sigset_t *signals)
 
     a.settings = s;
     a.started_ns = clock_steady_ns();
+    if (!start_auth(&a)) return EXIT_CONFIG;
     server = take_port(&a, &port);
-    if (server == NULL) return EXIT_LATER;
+    if (server == NULL) {
+        auth_free(a.auth);
+        return EXIT_LATER;
+    }
     idempotency_init(&a.idempotency);
     code = start_parts(&a, p);
     if (code == 0) {
@@ -337,11 +360,21 @@ static int run(const settings *s, start_policies *p, const sigset_t *signals)
     }
     http_stop(server);
     if (!stop_parts(&a) && code == 0) code = EXIT_FAILURE;
+    auth_free(a.auth);
     if (code == EXIT_STOPPED) code = 0;
     if (code == 0 || code == EXIT_FAILURE)
         LOG(LOG_INFO, "stopped",
             LOG_NUMBER("uptime_s", (double)(clock_steady_ns() - a.started_ns) / NS_PER_S));
     return code;
+}
+
+/* 0 or an exit code. */
+static int check_keys(const settings *s)
+{
+    char message[AUTH_MESSAGE_MAX];
+
+    return s->jwt.keys_path == NULL || auth_check(&s->jwt, message) ? 0
+                                                                    : refuse(message, EXIT_CONFIG);
 }
 
 static int init_database(const settings *s, const sigset_t *signals)
@@ -400,6 +433,7 @@ int main(int argc, char **argv)
     if (!settings_read(&s, message)) return refuse(message, EXIT_CONFIG);
     if (init) return init_database(&s, &signals);
     code = read_policies(&s, &policies);
+    if (code == 0 && check) code = check_keys(&s);
     if (code == 0 && check)
         printf("good: %s, policy %s\n", s.policy_path, hedge_policy_hash_hex(policies.live));
     else if (code == 0)

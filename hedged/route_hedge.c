@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define BATCH_MAX 1000
+#define OWN_KEY_MAX (AUTH_NAME_MAX + 1 + JOURNAL_KEY_MAX + 1)
 
 /* What a request decides with, from its beginning to its end. */
 typedef struct policies {
@@ -34,9 +35,9 @@ static void release(const policies *with)
 
 /* ---- asking --------------------------------------------------------------- */
 
-/* Reads one body. False: problem, and nothing to record. */
-static bool read_ask(const cJSON *object, const live_policy *policy, hedge_record *record,
-                     problem *p)
+/* Reads what a caller asks. False: problem, and nothing to record. */
+static bool read_ask(const cJSON *object, const live_policy *policy, const auth_caller *caller,
+                     hedge_record *record, problem *p)
 {
     static const char *const names[] = {"asset", "amount_usd", "override_score", NULL};
     hedge_request *request = &record->request;
@@ -47,6 +48,7 @@ static bool read_ask(const cJSON *object, const live_policy *policy, hedge_recor
         !json_number(object, "amount_usd", NULL, &request->amount_usd, p) ||
         !json_number(object, "override_score", &override, &request->override_score, p))
         return false;
+    if (override && !auth_may(caller, AUTH_OVERRIDE, p)) return false;
     if (strlen(asset) > HEDGE_ASSET_NAME_MAX || asset[0] == '\0')
         return problem_set(p, 422, "bad_value", "asset", "a name has 1 to %d characters",
                            HEDGE_ASSET_NAME_MAX);
@@ -56,7 +58,8 @@ static bool read_ask(const cJSON *object, const live_policy *policy, hedge_recor
     return true;
 }
 
-static void start_record(hedge_record *record, const live_policy *policy)
+/* A decision's note is who asked for it. */
+static void start_record(hedge_record *record, const live_policy *policy, const auth_caller *caller)
 {
     *record = (hedge_record)HEDGE_INIT(hedge_record);
     record->kind = HEDGE_RECORD_DECISION;
@@ -64,6 +67,7 @@ static void start_record(hedge_record *record, const live_policy *policy)
     record->decision = (hedge_decision)HEDGE_INIT(hedge_decision);
     hedge_policy_hash(policy->policy, record->policy_hash);
     snprintf(record->build, sizeof(record->build), "%s", hedge_version());
+    snprintf(record->note, sizeof(record->note), "%s", caller->name);
 }
 
 /* The instant is read after the quote, so that a quote of this very moment is
@@ -190,7 +194,8 @@ static void announce(app *a, const hedge_record *records, size_t n)
         if (!a->settings->log_decisions) continue;
         hedge_record_id(r->writer, r->seq, id);
         LOG(LOG_INFO, "decision", LOG_TEXT("decision_id", id), LOG_NUMBER("seq", r->seq),
-            LOG_TEXT("asset", r->asset), LOG_NUMBER("amount_usd", r->request.amount_usd),
+            LOG_TEXT("caller", r->note), LOG_TEXT("asset", r->asset),
+            LOG_NUMBER("amount_usd", r->request.amount_usd),
             LOG_TEXT("status", hedge_status_name(r->decision.status)),
             LOG_NUMBER("hedge_pct", r->decision.hedge_pct),
             LOG_NUMBER("confidence", r->decision.confidence));
@@ -228,8 +233,8 @@ static bool answer_again(app *a, const hedge_record *asked, const hedge_record *
 {
     const hedge_request *x = &asked->request, *y = &before->request;
 
-    if (strcmp(asked->asset, before->asset) != 0 || x->amount_usd != y->amount_usd ||
-        x->flags != y->flags ||
+    if (strcmp(asked->note, before->note) != 0 || strcmp(asked->asset, before->asset) != 0 ||
+        x->amount_usd != y->amount_usd || x->flags != y->flags ||
         ((x->flags & HEDGE_REQUEST_OVERRIDE) && x->override_score != y->override_score))
         return problem_set(p, 422, "key_reused", "Idempotency-Key",
                            "this key belongs to another request; draw a new one for each");
@@ -244,15 +249,24 @@ static bool answer_again(app *a, const hedge_record *asked, const hedge_record *
     return false;
 }
 
+/* A key is its caller's own: what the journal knows it by has both. Neither
+ * holds a space, so no two of them meet. */
+static void own_key(const char *caller, const char *key, char out[OWN_KEY_MAX])
+{
+    snprintf(out, OWN_KEY_MAX, "%.*s%s%s", AUTH_NAME_MAX, caller, caller[0] != '\0' ? " " : "",
+             key);
+}
+
 static bool answer_keyed(app *a, const policies *with, hedge_record records[2], const char *header,
                          http_reply *reply, problem *p)
 {
-    char key[JOURNAL_KEY_MAX + 1];
+    char shown[JOURNAL_KEY_MAX + 1], key[OWN_KEY_MAX];
     hedge_record before = HEDGE_INIT(hedge_record);
     idempotency_turn turn;
     bool ok;
 
-    if (!idempotency_read_key(header, key, p)) return false;
+    if (!idempotency_read_key(header, shown, p)) return false;
+    own_key(records->note, shown, key);
     idempotency_enter(&a->idempotency, &turn, key);
     switch (journal_find_key(a->journal, key, &before)) {
     case 0:
@@ -278,8 +292,8 @@ static bool size_one(app *a, const http_request *request, const policies *with, 
     bool ok;
 
     if (object == NULL) return false;
-    start_record(records, with->live);
-    ok = read_ask(object, with->live, records, p);
+    start_record(records, with->live, &request->caller);
+    ok = read_ask(object, with->live, &request->caller, records, p);
     cJSON_Delete(object);
     if (!ok) return false;
     if (request->idempotency_key != NULL)
@@ -331,7 +345,8 @@ static bool batch_new(batch *b, size_t n, size_t assets)
     return false;
 }
 
-static void batch_decide(app *a, const policies *with, const cJSON *requests, batch *b)
+static void batch_decide(app *a, const policies *with, const auth_caller *caller,
+                         const cJSON *requests, batch *b)
 {
     const cJSON *item = requests->child;
     int64_t now_ns;
@@ -345,8 +360,8 @@ static void batch_decide(app *a, const policies *with, const cJSON *requests, ba
         bool ok = cJSON_IsObject(item);
 
         if (!ok) problem_set(&b->problems[i], 422, "bad_value", "requests", "must be an object");
-        start_record(record, with->live);
-        ok = ok && read_ask(item, with->live, record, &b->problems[i]);
+        start_record(record, with->live, caller);
+        ok = ok && read_ask(item, with->live, caller, record, &b->problems[i]);
         b->record_of[i] = ok ? b->recorded : SIZE_MAX;
         if (!ok) continue;
         asset = record->request.asset;
@@ -371,8 +386,8 @@ static void batch_write(batch *b, text *out)
     text_puts(out, "]}");
 }
 
-static bool size_batch(app *a, const cJSON *requests, const policies *with, http_reply *reply,
-                       problem *p)
+static bool size_batch(app *a, const cJSON *requests, const policies *with,
+                       const auth_caller *caller, http_reply *reply, problem *p)
 {
     const int n = cJSON_GetArraySize(requests);
     journal_result result = JOURNAL_OK;
@@ -383,7 +398,7 @@ static bool size_batch(app *a, const cJSON *requests, const policies *with, http
                            BATCH_MAX);
     if (!batch_new(&b, (size_t)n, hedge_policy_asset_count(with->live->policy)))
         return problem_set(p, 503, "out_of_memory", NULL, "no memory for the batch");
-    batch_decide(a, with, requests, &b);
+    batch_decide(a, with, caller, requests, &b);
     if (b.recorded > 0) result = journal_append(a->journal, b.records, b.recorded);
     if (result == JOURNAL_OK) {
         announce(a, b.records, b.recorded);
@@ -404,8 +419,8 @@ void route_hedge_batch(void *context, const http_request *request, http_reply *r
     const policies with = acquire(a);
     bool ok = object != NULL && json_check_members(object, names, &p);
 
-    ok =
-        ok && size_batch(a, cJSON_GetObjectItemCaseSensitive(object, "requests"), &with, reply, &p);
+    ok = ok && size_batch(a, cJSON_GetObjectItemCaseSensitive(object, "requests"), &with,
+                          &request->caller, reply, &p);
     if (!ok) http_reply_problem(reply, &p);
     release(&with);
     cJSON_Delete(object);

@@ -208,6 +208,7 @@ void route_metrics(void *context, const http_request *request, http_reply *reply
     write_journal(a, out);
     write_policy(a, out);
     if (a->shadow != NULL) shadow_write(a->shadow, out);
+    if (a->auth != NULL) auth_write(a->auth, out);
     write_ages(a, out);
     write_redis(a, out);
     write_clickhouse(a, out);

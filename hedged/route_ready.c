@@ -81,6 +81,15 @@ static void put_policies(app *a, text *out)
     put_refusal(out, "shadow_policy_refused", &state, "the old shadow stays");
 }
 
+static void put_keys(app *a, text *out)
+{
+    char message[AUTH_MESSAGE_MAX], detail[AUTH_MESSAGE_MAX + 40];
+
+    if (a->auth == NULL || auth_keys_are_good(a->auth, message)) return;
+    snprintf(detail, sizeof(detail), "%s; the old keys stay in use", message);
+    put_reason(out, "jwt_keys_refused", NULL, detail);
+}
+
 static void put_redis(app *a, text *out)
 {
     feed_redis_state state;
@@ -165,6 +174,7 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
     text_puts(&reasons, "[");
     if (state.failing) put_reason(&reasons, "journal_failed", NULL, state.fault);
     put_policies(a, &reasons);
+    put_keys(a, &reasons);
     put_redis(a, &reasons);
     put_clickhouse(a, &reasons);
     put_ship(a, &state, &reasons);

@@ -87,6 +87,10 @@ static bool is_kept(int fd, const struct stat *info, char who[64])
         snprintf(who, 64, "everybody");
         return false;
     }
+    if (info->st_uid != geteuid() && info->st_uid != 0) {
+        snprintf(who, 64, "its owner, user %u,", (unsigned)info->st_uid);
+        return false;
+    }
     if (((info->st_mode >> 3) & MAY_READ_OR_WRITE) == 0) return true; /* nor does a list let in */
     n = fgetxattr(fd, ACL_ATTRIBUTE, &list, sizeof(list));
     if (n >= (ssize_t)sizeof(list.version) && le32toh(list.version) == ACL_VERSION)
@@ -97,32 +101,6 @@ static bool is_kept(int fd, const struct stat *info, char who[64])
 }
 
 /* ---- reading it ---------------------------------------------------------------- */
-
-/* An open file that is fit; -1: message says why not. O_NONBLOCK: a pipe nobody
- * writes to must not hold up the start. */
-static int open_kept(const char *variable, const char *path, size_t max,
-                     char message[SETTING_MESSAGE_MAX])
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    struct stat info;
-    char who[64];
-
-    if (fd < 0 || fstat(fd, &info) != 0)
-        setting_refuse(message, "%s=%.150s: %s", variable, path, strerror(errno));
-    else if (!S_ISREG(info.st_mode))
-        setting_refuse(message, "%s=%.150s: is not a file", variable, path);
-    else if (!is_kept(fd, &info, who))
-        setting_refuse(message,
-                       "%s=%.150s: holds a secret, and %s may read or write it (mode %04o); "
-                       "chmod 600, or 640 with a group of the daemon's",
-                       variable, path, who, (unsigned)info.st_mode & 07777u);
-    else if (info.st_size < 1 || (uint64_t)info.st_size > max)
-        setting_refuse(message, "%s=%.150s: must hold 1 to %zu bytes", variable, path, max);
-    else
-        return fd;
-    if (fd >= 0) close(fd);
-    return -1;
-}
 
 /* Up to n bytes, over interrupted reads; -1: errno says why. */
 static ssize_t read_all(int fd, char *out, size_t n)
@@ -140,31 +118,75 @@ static ssize_t read_all(int fd, char *out, size_t n)
     return (ssize_t)at;
 }
 
+static bool load_open(int fd, size_t max, secret_file *out, char reason[SETTING_MESSAGE_MAX])
+{
+    struct stat info;
+    char who[64];
+    ssize_t got;
+
+    if (fstat(fd, &info) != 0) return setting_refuse(reason, "%s", strerror(errno));
+    if (!S_ISREG(info.st_mode)) return setting_refuse(reason, "is not a file");
+    if (info.st_size < 1 || (uint64_t)info.st_size > max)
+        return setting_refuse(reason, "must hold 1 to %zu bytes", max);
+    out->guarded = (info.st_mode & S_IWOTH) == 0;
+    out->kept = is_kept(fd, &info, who);
+    if (!out->kept)
+        snprintf(out->why, sizeof(out->why),
+                 "%s may read or write it (mode %04o); chmod 600, or 640 with a group of the "
+                 "daemon's",
+                 who, (unsigned)info.st_mode & 07777u);
+    out->bytes = calloc(1, (size_t)info.st_size + 2); /* room to see that it has grown */
+    if (out->bytes == NULL) return setting_refuse(reason, "no memory to read it");
+    got = read_all(fd, out->bytes, (size_t)info.st_size + 1);
+    if (got < 0) return setting_refuse(reason, "%s", strerror(errno));
+    out->n = (size_t)got;
+    if (got != info.st_size) return setting_refuse(reason, "changed while it was read");
+    return true;
+}
+
+/* O_NONBLOCK: a pipe nobody writes to must not hold up the start. */
+bool secret_file_load(const char *path, size_t max, secret_file *out,
+                      char reason[SETTING_MESSAGE_MAX])
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    bool ok;
+
+    *out = (secret_file){0};
+    if (fd < 0) return setting_refuse(reason, "%s", strerror(errno));
+    ok = load_open(fd, max, out, reason);
+    close(fd);
+    if (!ok) secret_file_unload(out);
+    return ok;
+}
+
+void secret_file_unload(secret_file *file)
+{
+    if (file->bytes == NULL) return;
+    explicit_bzero(file->bytes, file->n);
+    free(file->bytes);
+    file->bytes = NULL;
+}
+
 bool secret_file_read(const char *variable, const char *path, size_t max, char **out, size_t *n,
                       char message[SETTING_MESSAGE_MAX])
 {
-    const int fd = open_kept(variable, path, max, message);
-    char *bytes = fd >= 0 ? calloc(1, max + 2) : NULL; /* room to see that it is longer */
-    ssize_t got = -1;
+    char reason[SETTING_MESSAGE_MAX];
+    secret_file file;
 
     *out = NULL;
-    if (fd < 0) return false;
-    if (bytes != NULL) got = read_all(fd, bytes, max + 1);
-    if (got < 0)
-        setting_refuse(message, "%s=%.150s: %s", variable, path, strerror(errno));
-    else if (got < 1 || (size_t)got > max) /* it changed since it was looked at */
-        setting_refuse(message, "%s=%.150s: must hold 1 to %zu bytes", variable, path, max);
-    else if (memchr(bytes, '\0', (size_t)got) != NULL)
+    if (!secret_file_load(path, max, &file, reason))
+        return setting_refuse(message, "%s=%.150s: %.200s", variable, path, reason);
+    if (!file.kept)
+        setting_refuse(message, "%s=%.150s: holds a secret, and %s", variable, path, file.why);
+    else if (strlen(file.bytes) != file.n)
         setting_refuse(message, "%s=%.150s: must be a text without NUL", variable, path);
     else
-        *out = bytes;
-    close(fd);
+        *out = file.bytes;
     if (*out == NULL) {
-        if (bytes != NULL) explicit_bzero(bytes, max + 1);
-        free(bytes);
+        secret_file_unload(&file);
         return false;
     }
-    if (n != NULL) *n = (size_t)got;
+    if (n != NULL) *n = file.n;
     return true;
 }
 

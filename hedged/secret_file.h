@@ -12,9 +12,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A file as it was read: its bytes with a NUL behind, and who gets at it. */
+typedef struct secret_file {
+    char *bytes; /* NULL: it was not read */
+    size_t n;
+    bool guarded;  /* not everybody may write it */
+    bool kept;     /* nobody but its owner, root and the daemon's user and groups */
+    char why[160]; /* where it is not: who does, and what to do */
+} secret_file;
+
+/* Reads the whole of a regular file of 1 to max bytes, whoever gets at it. False:
+ * reason, without the path. Any thread. */
+bool secret_file_load(const char *path, size_t max, secret_file *out,
+                      char reason[SETTING_MESSAGE_MAX]);
+/* Wipes and frees the bytes. */
+void secret_file_unload(secret_file *file);
+
 /* Reads the whole file at path, which the setting `variable` names. It must be a
  * regular file of 1 to max bytes without NUL; nobody but its owner, root and the
- * daemon's own user and groups may read or write it, by mode or by access list.
+ * daemon's own user and groups may read or write it, by mode or by access list;
+ * its owner is root or the daemon's user.
  * *out: its bytes with a NUL behind, *n (which may be NULL): how many they are;
  * the caller gives them to secret_file_free. False: *out is NULL, and message
  * names the variable, the path and what to do, and nothing of the content. Any

@@ -118,16 +118,9 @@ static bool read_address(settings *s, char message[SETTING_MESSAGE_MAX])
     s->port = (uint16_t)number;
     if (environment != NULL && strcmp(environment, "dev") != 0 && strcmp(environment, "prod") != 0)
         return setting_refuse(message, "HEDGE_ENV=%.100s: must be dev or prod", environment);
-    if (environment != NULL && strcmp(environment, "prod") == 0)
-        return setting_refuse(
-            message, "HEDGE_ENV=prod: callers must then show a token, and this version has "
-                     "no keys to check one with; use HEDGE_ENV=dev on a loopback address");
-    if (ntohl(address.s_addr) >> 24 != 127)
-        return setting_refuse(message,
-                              "HEDGE_API_HOST=%s: off loopback callers must show a token, and this "
-                              "version has no keys to check one with; use 127.0.0.1",
-                              host);
-    return true;
+    return !settings_jwt_are_missing(&s->jwt,
+                                     environment != NULL && strcmp(environment, "prod") == 0, host,
+                                     ntohl(address.s_addr) >> 24 == 127, message);
 }
 
 /* The policy that was installed with this program, found from where it lies,
@@ -210,7 +203,13 @@ static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
                                         "HEDGE_CLICKHOUSE_INTERVAL_MS",
                                         "HEDGE_CLICKHOUSE_TIMEOUT_MS",
                                         "HEDGE_DB_DSN",
-                                        "HEDGE_DB_DSN_FILE"};
+                                        "HEDGE_DB_DSN_FILE",
+                                        "HEDGE_JWT_KEYS",
+                                        "HEDGE_JWT_ISSUER",
+                                        "HEDGE_JWT_AUDIENCE",
+                                        "HEDGE_JWT_TYP",
+                                        "HEDGE_JWT_LEEWAY_S",
+                                        "HEDGE_MAX_REQUESTS_PER_S"};
     static const char *const later[] = {"HEDGE_JWT_", "HEDGE_TLS_"};
 
     for (char **entry = environ; *entry != NULL; entry++) {
@@ -236,16 +235,17 @@ static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
 bool settings_read(settings *s, char message[SETTING_MESSAGE_MAX])
 {
     *s = (settings){0};
-    return refuse_unsupported(message) && read_address(s, message) && read_policy(s, message) &&
-           read_journal(s, message) && read_redis(&s->redis, message) &&
-           settings_read_clickhouse(&s->clickhouse, message) &&
+    return refuse_unsupported(message) && settings_read_jwt(&s->jwt, message) &&
+           read_address(s, message) && read_policy(s, message) && read_journal(s, message) &&
+           read_redis(&s->redis, message) && settings_read_clickhouse(&s->clickhouse, message) &&
            settings_read_postgres(&s->postgres, message);
 }
 
 const char *settings_help(void)
 {
-    return "  HEDGE_ENV            dev (default); prod asks for tokens, which this version lacks\n"
-           "  HEDGE_API_HOST       127.0.0.1   a loopback address\n"
+    return "  HEDGE_ENV            dev (default); prod: not without HEDGE_JWT_KEYS\n"
+           "  HEDGE_API_HOST       127.0.0.1   another than a loopback address: not without "
+           "HEDGE_JWT_KEYS\n"
            "  HEDGE_API_PORT       8000        0: any free port, see the log\n"
            "  HEDGE_POLICY         configs/policy.yaml, else the installed one\n"
            "  HEDGE_SHADOW_POLICY  a policy that is tried beside it: recorded, counted, never "

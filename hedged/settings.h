@@ -5,6 +5,7 @@
 
 #include "setting.h"
 #include "settings_clickhouse.h"
+#include "settings_jwt.h"
 #include "settings_postgres.h"
 
 #include <hedge/hedge.h>
@@ -32,6 +33,7 @@ typedef struct settings {
     bool certify; /* curves, before a policy goes live */
     char host[64];
     uint16_t port;
+    settings_jwt jwt;
     settings_redis redis;
     settings_postgres postgres;
     settings_clickhouse clickhouse;

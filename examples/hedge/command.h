@@ -27,6 +27,7 @@ extern const command verify_command;
 extern const command replay_command;
 extern const command diff_command;
 extern const command explain_command;
+extern const command token_command;
 
 /* The line about exit codes that ends each command's help. */
 #define HELP_EXIT_CODES                                                                            \

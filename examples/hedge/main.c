@@ -9,8 +9,8 @@
 #include "options.h"
 
 static const command *const commands[] = {
-    &eval_command,   &size_command,   &check_command, &plot_command,
-    &verify_command, &replay_command, &diff_command,  &explain_command,
+    &eval_command,   &size_command, &check_command,   &plot_command,  &verify_command,
+    &replay_command, &diff_command, &explain_command, &token_command,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -152,12 +152,12 @@ Test(jwks, bad_sets)
 
 static bool load(const char *path, char message[JWKS_MESSAGE_MAX])
 {
-    static char bytes[JWKS_BYTES_MAX + 1];
-    size_t n;
+    secret_file file;
     jwks *keys;
 
     message[0] = '\0';
-    keys = jwks_load(path, bytes, &n, message);
+    keys = jwks_load(path, &file, message);
+    secret_file_unload(&file);
     jwks_free(keys);
     return keys != NULL;
 }
@@ -184,9 +184,9 @@ Test(jwks, a_secret_is_for_us_alone)
     for (mode_t mode = 0; mode <= 0777; mode++) {
         if ((mode & 0400) == 0) continue; /* root reads it all the same */
         write_file(path, "{\"keys\":[" OCT "]}", mode | 0600);
-        cr_expect_eq(load(path, message), (mode & 077) == 0, "%04o: %s", mode, message);
-        cr_expect_eq(load(link, message), (mode & 077) == 0, "%04o: %s", mode, message);
-        if ((mode & 077) != 0) cr_expect_not_null(strstr(message, "chmod"), "%s", message);
+        cr_expect_eq(load(path, message), (mode & 06) == 0, "%04o: %s", mode, message);
+        cr_expect_eq(load(link, message), (mode & 06) == 0, "%04o: %s", mode, message);
+        if ((mode & 06) != 0) cr_expect_not_null(strstr(message, "chmod"), "%s", message);
         write_file(path, public_set, mode | 0600);
         cr_expect_eq(load(path, message), (mode & 002) == 0, "%04o: %s", mode, message);
     }
@@ -201,31 +201,33 @@ Test(jwks, a_secret_is_for_us_alone)
     rmdir(folder);
 }
 
+/* Only root can give files away. */
 Test(jwks, whose_file_it_is)
 {
-    char message[SECRET_FILE_MESSAGE_MAX];
     const uid_t us = geteuid(), other = 12345;
-    struct stat s = {.st_mode = S_IFREG | 0600, .st_uid = us};
+    char path[] = "/tmp/hedge-jwks-XXXXXX", reason[SETTING_MESSAGE_MAX];
+    const int fd = mkstemp(path);
+    secret_file file;
 
-    cr_expect(secret_file_is_private("f", &s, message));
-    s.st_uid = 0;
-    cr_expect(secret_file_is_private("f", &s, message), "root's");
-    s.st_uid = other;
-    cr_expect_not(secret_file_is_private("f", &s, message), "somebody else's");
-    s = (struct stat){.st_mode = S_IFREG | 0440, .st_uid = 0, .st_gid = getegid()};
-    cr_expect_eq(secret_file_is_private("f", &s, message), us != 0, "as Kubernetes mounts it");
-    if (us == 0 && setresuid(other, other, other) == 0) {
-        cr_expect(secret_file_is_private("f", &s, message), "%s", message);
-        s.st_gid = 54321;
-        cr_expect_not(secret_file_is_private("f", &s, message), "another's group");
-        s.st_gid = getegid();
-        s.st_mode = S_IFREG | 0460;
-        cr_expect_not(secret_file_is_private("f", &s, message), "the group may write it");
-        s.st_mode = S_IFREG | 0444;
-        cr_expect_not(secret_file_is_private("f", &s, message), "everybody may read it");
-        s = (struct stat){.st_mode = S_IFREG | 0440, .st_uid = other, .st_gid = getegid()};
-        cr_expect_not(secret_file_is_private("f", &s, message), "ours need not be open");
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, "x", 1), 1);
+    cr_assert(secret_file_load(path, 10, &file, reason), "%s", reason);
+    cr_expect(file.kept);
+    secret_file_unload(&file);
+    if (us == 0) {
+        cr_assert_eq(fchown(fd, other, 0), 0);
+        cr_assert(secret_file_load(path, 10, &file, reason), "%s", reason);
+        cr_expect_not(file.kept, "somebody else's");
+        secret_file_unload(&file);
+        cr_assert_eq(fchown(fd, 0, other), 0);
+        cr_assert_eq(fchmod(fd, 0640), 0);
+        cr_assert(secret_file_load(path, 10, &file, reason), "%s", reason);
+        cr_expect_not(file.kept, "another's group");
+        secret_file_unload(&file);
     }
+    cr_expect_not(secret_file_load(path, 0, &file, reason), "larger than is wanted");
+    close(fd);
+    unlink(path);
 }
 
 /* ---- scopes, and the host ---------------------------------------------------------- */

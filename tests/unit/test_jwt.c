@@ -244,7 +244,7 @@ Test(jwt, scopes_are_whole_words_of_ours)
         jwt_claims claims;
         char words[200];
 
-        snprintf(words, sizeof(set), "{" WHO ",\"exp\":1800000100,\"scope\":\"%s\"}",
+        snprintf(words, sizeof(words), "{" WHO ",\"exp\":1800000100,\"scope\":\"%s\"}",
                  rows[i].scope);
         token_maker_hs256(token, HEADER, words, (const uint8_t *)"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
                           32);

@@ -5,6 +5,7 @@
 
 #include "feed_clickhouse.h"
 #include "feed_redis.h"
+#include "halt.h"
 #include "http.h"
 #include "idempotency.h"
 #include "journal.h"
@@ -20,6 +21,7 @@ typedef struct app {
     auth *auth; /* NULL: anybody may ask anything */
     live *live;
     journal *journal;
+    halt *halt;
     policy_watch *watch;
     shadow *shadow;              /* NULL: none */
     feed_redis *redis;           /* NULL: off */
@@ -44,6 +46,9 @@ void route_curve(void *context, const http_request *request, http_reply *reply);
 void route_reload(void *context, const http_request *request, http_reply *reply);
 void route_decisions(void *context, const http_request *request, http_reply *reply);
 void route_policy(void *context, const http_request *request, http_reply *reply);
+void route_halt(void *context, const http_request *request, http_reply *reply);
+void route_resume(void *context, const http_request *request, http_reply *reply);
+void route_halts(void *context, const http_request *request, http_reply *reply);
 void route_healthz(void *context, const http_request *request, http_reply *reply);
 void route_readyz(void *context, const http_request *request, http_reply *reply);
 void route_metrics(void *context, const http_request *request, http_reply *reply);

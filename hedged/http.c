@@ -152,7 +152,8 @@ static bool find_route(const http_service *service, const struct mg_request_info
             *route = i;
             return true;
         }
-        reply->allow = service->routes[i].method; /* each path here has one method */
+        reply->allow = service->routes[i].allow;
+        if (reply->allow == NULL) reply->allow = service->routes[i].method;
     }
     if (reply->allow != NULL)
         return problem_set(p, 405, "method_not_allowed", NULL, "%s is for %s only", path,

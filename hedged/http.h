@@ -37,6 +37,7 @@ void http_reply_problem(http_reply *reply, const problem *p);
 /* One route; `path` may end in one `{…}`. */
 typedef struct http_route {
     const char *method, *path;
+    const char *allow; /* every method of the path, where it has several; else NULL */
     bool body;      /* the request has one */
     bool keyed;     /* it may have an Idempotency-Key */
     bool always;    /* served while starting and stopping, too: it touches nothing */

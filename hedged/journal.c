@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "journal_file.h"
+#include "journal_halts.h"
 #include "log.h"
 
 #include <pthread.h>
@@ -21,9 +22,12 @@ typedef struct job {
     struct job *next;
     hedge_record *records;
     size_t n;
-    const char *policy_text; /* NULL: none */
-    const char *key;         /* the first record answers it; NULL: none */
-    bool owned;              /* a copy */
+    const char *policy_text;  /* NULL: none */
+    const char *key;          /* the first record answers it; NULL: none */
+    const journal_halt *halt; /* the record is its halt or resume; NULL: none */
+    bool decides;             /* from quotes of a time when there were so many halts: */
+    uint32_t halts;
+    bool owned; /* a copy */
     bool ok;
     sem_t done;
 } job;
@@ -40,7 +44,8 @@ struct journal {
     uint64_t next_seq;
     journal_state state;
     bool closing;
-    int notify_fd; /* told of commits; -1: nobody */
+    int notify_fd;      /* told of commits; -1: nobody */
+    atomic_uint halted; /* halts that were numbered; written under the lock */
 
     /* Around the file. `turn` is taken first and given back once `file_lock`
      * is held, so that a reader and the writer alternate. */
@@ -62,6 +67,7 @@ static bool put_job(journal *j, const job *w)
         return false;
     for (size_t i = 0; i < w->n; i++)
         if (!journal_file_put(&j->file, &w->records[i])) return false;
+    if (w->halt != NULL && !journal_halts_apply(j->file.db, w->records, w->halt)) return false;
     return w->key == NULL || journal_aside_put_key(&j->file.aside, w->key, w->records);
 }
 
@@ -113,18 +119,68 @@ static void note_success(journal *j, uint32_t records)
     if (healed) LOG(LOG_INFO, "journal_recovered", LOG_NUMBER("seq", j->state.head.seq));
 }
 
-/* Under the lock. Callers who wait are told and whatever has queued up behind
- * them too, since its numbers followed on; the numbers begin again. */
-static job *note_failure(journal *j, job *jobs, const char *fault)
+/* A copy that outlives the caller: the job, its records, its halt and the policy's
+ * text in one block. */
+static job *copy_job(const job *w)
 {
-    job **end = &jobs;
+    const size_t text_size = w->policy_text != NULL ? strlen(w->policy_text) + 1 : 0;
+    const size_t halt_size = w->halt != NULL ? sizeof(*w->halt) : 0;
+    job *copy = malloc(sizeof(job) + w->n * sizeof(hedge_record) + halt_size + text_size);
+    char *end;
+
+    if (copy == NULL) return NULL;
+    *copy = (job){.n = w->n, .owned = true};
+    copy->records = (hedge_record *)(void *)(copy + 1);
+    memcpy(copy->records, w->records, w->n * sizeof(hedge_record));
+    end = (char *)(copy->records + w->n);
+    if (halt_size > 0) copy->halt = memcpy(end, w->halt, halt_size);
+    if (text_size > 0) copy->policy_text = memcpy(end + halt_size, w->policy_text, text_size);
+    return copy;
+}
+
+/* Async: whoever waits for a halt or a resume hears at once that the disk refuses.
+ * A copy keeps its place, since the numbers of acknowledged records follow on. A
+ * resume that was refused must not come to pass when the disk is back: its copy
+ * says that the halt stands. Returns where the list ends. */
+static job **tell_halts(job **at)
+{
+    for (; *at != NULL; at = &(*at)->next) {
+        job *w = *at, *copy;
+
+        if (w->halt == NULL || w->owned) continue;
+        copy = copy_job(w);
+        if (copy == NULL) continue; /* waits on */
+        if (copy->records->kind == HEDGE_RECORD_RESUME) {
+            copy->records->kind = HEDGE_RECORD_HALT;
+            journal_halts_note(w->halt, copy->records->note, sizeof(copy->records->note));
+        }
+        copy->next = w->next;
+        *at = copy;
+        w->next = NULL;
+        finish(w, false);
+    }
+    return at;
+}
+
+/* Under the lock. Callers who wait are told and whatever has queued up behind
+ * them too, since its numbers followed on; the numbers begin again. NULL: nobody
+ * is told but those of halts, and *written is tried again. */
+static job *note_failure(journal *j, job **written, const char *fault)
+{
+    job *jobs, **end;
 
     j->state.failing = true;
     j->state.failures++;
     snprintf(j->state.fault, sizeof(j->state.fault), "%s", fault);
     LOG(LOG_ERROR, "journal_failed", LOG_TEXT("fault", fault),
         LOG_TEXT("effect", j->async ? "kept in memory, tried again" : "refused"));
-    if (j->async) return NULL;
+    if (j->async) {
+        tell_halts(written);
+        j->last = tell_halts(&j->first);
+        return NULL;
+    }
+    jobs = *written;
+    end = &jobs;
     while (*end != NULL)
         end = &(*end)->next;
     *end = j->first;
@@ -157,7 +213,7 @@ static void write_batch(journal *j, job *jobs)
         bool closing;
 
         pthread_mutex_lock(&j->lock);
-        failed = note_failure(j, jobs, fault);
+        failed = note_failure(j, &jobs, fault);
         closing = j->closing;
         if (failed == NULL && closing) j->state.lost += records;
         pthread_mutex_unlock(&j->lock);
@@ -206,31 +262,18 @@ static void *writer_main(void *argument)
 
 /* ---- callers -------------------------------------------------------------- */
 
-/* A copy that outlives the caller: the job, its records and the policy's text
- * in one block. */
-static job *copy_job(const job *w)
-{
-    const size_t text_size = w->policy_text != NULL ? strlen(w->policy_text) + 1 : 0;
-    job *copy = malloc(sizeof(job) + w->n * sizeof(hedge_record) + text_size);
-
-    if (copy == NULL) return NULL;
-    *copy = (job){.n = w->n, .owned = true};
-    copy->records = (hedge_record *)(void *)(copy + 1);
-    memcpy(copy->records, w->records, w->n * sizeof(hedge_record));
-    if (text_size > 0)
-        copy->policy_text = memcpy((char *)(copy->records + w->n), w->policy_text, text_size);
-    return copy;
-}
-
 /* Under the lock: numbers the records and queues the job, or a copy of it. */
 static journal_result enqueue(journal *j, job *w, bool copy)
 {
+    const uint32_t room = JOURNAL_QUEUE_MAX + (w->halt != NULL ? JOURNAL_HALTS_MAX : 0);
     job *queued = w;
 
     if (j->closing) return JOURNAL_CLOSING;
+    if (w->decides && w->halts != atomic_load_explicit(&j->halted, memory_order_relaxed))
+        return JOURNAL_HALTED;
     /* Nobody is left waiting for a disk that is known to refuse. */
     if (j->async && !copy && j->state.failing) return JOURNAL_FAILED;
-    if (j->queued + w->n > JOURNAL_QUEUE_MAX) {
+    if (j->queued + w->n > room) {
         j->state.refused += w->n;
         return j->state.failing ? JOURNAL_FAILED : JOURNAL_FULL;
     }
@@ -242,6 +285,9 @@ static journal_result enqueue(journal *j, job *w, bool copy)
         queued = copy_job(w);
         if (queued == NULL) return JOURNAL_FULL;
     }
+    /* After the market was halted: who sees the new number, sees that, too. */
+    if (w->halt != NULL && w->records->kind == HEDGE_RECORD_HALT)
+        atomic_fetch_add_explicit(&j->halted, 1, memory_order_release);
     j->next_seq += w->n;
     j->queued += (uint32_t)w->n;
     /* The writer sleeps only while there is nothing: later jobs need no call. */
@@ -269,7 +315,7 @@ static bool all_encodable(const hedge_record *records, size_t n)
 /* Waits for the commit, where there is anybody to wait. */
 static journal_result append(journal *j, job *w)
 {
-    const bool wait = !j->async || w->key != NULL;
+    const bool wait = !j->async || w->key != NULL || w->halt != NULL;
     journal_result result;
 
     if (!all_encodable(w->records, w->n)) return JOURNAL_FAILED;
@@ -296,9 +342,21 @@ journal_result journal_append_policy(journal *j, hedge_record *record, const cha
     return append(j, &(job){.records = record, .n = 1, .policy_text = policy_text});
 }
 
-journal_result journal_append_keyed(journal *j, hedge_record *records, size_t n, const char *key)
+uint32_t journal_halts(const journal *j)
 {
-    return append(j, &(job){.records = records, .n = n, .key = key});
+    return atomic_load_explicit(&((journal *)(uintptr_t)j)->halted, memory_order_acquire);
+}
+
+journal_result journal_append_decisions(journal *j, hedge_record *records, size_t n,
+                                        const char *key, uint32_t halts)
+{
+    return append(j,
+                  &(job){.records = records, .n = n, .key = key, .decides = true, .halts = halts});
+}
+
+journal_result journal_append_halt(journal *j, hedge_record *record, const journal_halt *halt)
+{
+    return append(j, &(job){.records = record, .n = 1, .halt = halt});
 }
 
 void journal_read_state(journal *j, journal_state *out)
@@ -358,6 +416,25 @@ bool journal_keep_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SI
     kept = journal_aside_keep_certificate(&j->file.aside, curve_hash, build, clock_wall_ns());
     pthread_mutex_unlock(&j->file_lock);
     return kept;
+}
+
+bool journal_read_halts(journal *j, journal_halt **out, size_t *n,
+                        char message[JOURNAL_MESSAGE_MAX])
+{
+    int read;
+
+    lock_file(j);
+    read = journal_halts_read(j->file.db, out, n);
+    if (read < 0)
+        snprintf(message, JOURNAL_MESSAGE_MAX, "its halts cannot be read: %.200s",
+                 journal_file_fault(&j->file));
+    pthread_mutex_unlock(&j->file_lock);
+    if (read == 0)
+        snprintf(
+            message, JOURNAL_MESSAGE_MAX,
+            "its table halts is damaged, so it is not known what is halted; keep the file, and "
+            "start with another");
+    return read == 1;
 }
 
 int journal_find_key(journal *j, const char *key, hedge_record *out)

@@ -25,10 +25,12 @@ typedef enum journal_result {
     JOURNAL_FULL,   /* the queue is full; nothing was taken */
     JOURNAL_FAILED, /* the disk refused; not acknowledged, though a crash right
                        now could still bring the records to light */
-    JOURNAL_CLOSING
+    JOURNAL_CLOSING,
+    JOURNAL_HALTED /* of journal_append_decisions alone; nothing was taken */
 } journal_result;
 
-#define JOURNAL_QUEUE_MAX 16384 /* records waiting */
+#define JOURNAL_QUEUE_MAX 16384 /* records waiting, */
+#define JOURNAL_HALTS_MAX 1024  /* and so many halts and resumes more */
 #define JOURNAL_MESSAGE_MAX 320
 
 /* Opens or makes the file, checks its newest record against the chain, and
@@ -45,9 +47,39 @@ journal_result journal_append(journal *j, hedge_record *records, size_t n);
  * once by its hash. */
 journal_result journal_append_policy(journal *j, hedge_record *record, const char *policy_text);
 
-/* The same for records whose first one is the answer to an idempotency key,
- * which journal_find_key gives back. Waits for the commit in async, too. */
-journal_result journal_append_keyed(journal *j, hedge_record *records, size_t n, const char *key);
+/* How many halts are in the journal or on their way: to be read before the quotes
+ * that decisions are made from. Any thread. */
+uint32_t journal_halts(const journal *j);
+/* The same for decisions (and their shadows), unless a halt has been numbered
+ * since `halts` was read: JOURNAL_HALTED then, to be decided anew. So no decision
+ * stands behind a halt's record that did not see it. Where key is not NULL, the
+ * first record is the answer to that idempotency key, which journal_find_key
+ * gives back, and the commit is waited for in async, too. */
+journal_result journal_append_decisions(journal *j, hedge_record *records, size_t n,
+                                        const char *key, uint32_t halts);
+
+#define JOURNAL_ACTOR_MAX 127  /* characters: printable ASCII without spaces */
+#define JOURNAL_REASON_MAX 200 /* bytes of UTF-8 */
+
+/* A halt in force, as the file keeps it: of one asset or, where that is "", of
+ * all of them. */
+typedef struct journal_halt {
+    char asset[HEDGE_ASSET_NAME_MAX + 1];
+    char actor[JOURNAL_ACTOR_MAX + 1];
+    char reason[JOURNAL_REASON_MAX + 1];
+    int64_t since_ns;
+    uint64_t seq; /* of its newest record */
+} journal_halt;
+
+/* Appends a halt or a resume (record->kind), and sets or clears its latch in the
+ * same transaction. Waits for the commit in async, too; JOURNAL_FAILED as soon as
+ * the disk refuses. Has room of its own where the queue is full. `halt`: what is
+ * to be latched; of a resume, what stands: should a resume fail that cannot be
+ * taken back out of an async queue, its record becomes that of the halt. */
+journal_result journal_append_halt(journal *j, hedge_record *record, const journal_halt *halt);
+/* Reads the halts in force into a malloc'ed list. False: message. Any thread. */
+bool journal_read_halts(journal *j, journal_halt **out, size_t *n,
+                        char message[JOURNAL_MESSAGE_MAX]);
 
 #define JOURNAL_KEY_MAX 255         /* characters of a key */
 #define JOURNAL_KEY_MS (10 * 60000) /* how long a key is remembered */

@@ -178,7 +178,7 @@ static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], cons
 bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX],
                        bool *busy)
 {
-    static const char not_ours[] = "is not a journal of format 1 or 2";
+    static const char not_ours[] = "is not a journal of format 1, 2 or 3";
     struct stat info;
     int objects;
 

@@ -37,6 +37,13 @@ static const char format_2[] =
     " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
     "INSERT OR REPLACE INTO journal VALUES ('format', '2');";
 
+/* The halts in force; asset '' is that of all. A daemon that does not know them
+ * would decide in spite of them, so it must not know this format. */
+static const char format_3[] =
+    "CREATE TABLE halts (asset TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " actor TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;"
+    "INSERT OR REPLACE INTO journal VALUES ('format', '3');";
+
 static bool run(sqlite3 *db, const char *sql)
 {
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
@@ -62,8 +69,9 @@ bool journal_format_create(sqlite3 *db)
     if (getrandom(&writer, sizeof(writer), 0) != (ssize_t)sizeof(writer)) return false;
     writer >>= 4; /* 60 bits fit a decision_id */
     snprintf(sql, sizeof(sql), "INSERT INTO journal VALUES ('writer','%016" PRIx64 "')", writer);
-    return run(db, "BEGIN IMMEDIATE") && run(db, format_1) && run(db, format_2) && run(db, sql) &&
-           run(db, "COMMIT") && run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    return run(db, "BEGIN IMMEDIATE") && run(db, format_1) && run(db, format_2) &&
+           run(db, format_3) && run(db, sql) && run(db, "COMMIT") &&
+           run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 bool journal_format_setting(sqlite3 *db, const char *key, char *out, size_t capacity)
@@ -83,13 +91,20 @@ bool journal_format_setting(sqlite3 *db, const char *key, char *out, size_t capa
     return found;
 }
 
+/* 0: none that this daemon knows. */
+static int read_format(sqlite3 *db)
+{
+    char value[32];
+
+    if (!journal_format_setting(db, "format", value, sizeof(value)) || strlen(value) != 1) return 0;
+    return value[0] >= '1' && value[0] <= '3' ? value[0] - '0' : 0;
+}
+
 bool journal_format_identify(sqlite3 *db, uint64_t *writer)
 {
     char value[32], *end;
 
-    if (!journal_format_setting(db, "format", value, sizeof(value)) ||
-        (strcmp(value, "1") != 0 && strcmp(value, "2") != 0))
-        return false;
+    if (read_format(db) == 0) return false;
     if (!journal_format_setting(db, "writer", value, sizeof(value)) || strlen(value) != 16)
         return false;
     *writer = strtoull(value, &end, 16);
@@ -98,11 +113,12 @@ bool journal_format_identify(sqlite3 *db, uint64_t *writer)
 
 bool journal_format_upgrade(sqlite3 *db)
 {
-    char value[32];
+    const int format = read_format(db);
 
-    if (journal_format_setting(db, "format", value, sizeof(value)) && strcmp(value, "2") == 0)
+    if (format == 3) return true;
+    if (run(db, "BEGIN IMMEDIATE") && (format == 2 || run(db, format_2)) && run(db, format_3) &&
+        run(db, "COMMIT"))
         return true;
-    if (run(db, "BEGIN IMMEDIATE") && run(db, format_2) && run(db, "COMMIT")) return true;
     run(db, "ROLLBACK");
     return false;
 }

@@ -5,6 +5,7 @@
 #include "clock.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,24 @@ struct live {
     pthread_mutex_t market_lock; /* writers of the market take turns */
     live_policy *current;
     atomic_uint generation;
+
+    /* Under market_lock: what is halted, by slot, and how many slots there are. */
+    bool all_halted, halted[HEDGE_ASSETS_MAX];
+    int32_t slots;
+    atomic_uint halts; /* odd while slots are being halted or resumed */
 };
+
+/* Under market_lock. A slot is halted before anybody can read it. A negative
+ * code: the market is full. */
+static int32_t add_slot(live *l, const char *name)
+{
+    const int32_t slot = hedge_market_add(l->market, name);
+
+    if (slot < 0) return slot;
+    if (slot >= l->slots) l->slots = slot + 1;
+    if (l->all_halted || l->halted[slot]) hedge_market_put_halt(l->market, slot, 1);
+    return slot;
+}
 
 static void policy_free(live_policy *p)
 {
@@ -33,7 +51,7 @@ static live_policy *policy_new(live *l, hedge_policy *policy)
     if (p == NULL || slots == NULL) goto fail;
     pthread_mutex_lock(&l->market_lock);
     for (size_t i = 0; i < n; i++)
-        slots[i] = hedge_market_add(l->market, hedge_policy_asset_name(policy, (int32_t)i));
+        slots[i] = add_slot(l, hedge_policy_asset_name(policy, (int32_t)i));
     pthread_mutex_unlock(&l->market_lock);
     for (size_t i = 0; i < n; i++)
         if (slots[i] < 0) goto fail; /* the market is full of assets of older policies */
@@ -132,6 +150,48 @@ hedge_quote live_quote(const live *l, const live_policy *policy, int32_t asset)
     if (asset >= 0) hedge_market_read(l->market, policy->slots[asset], &quote);
     return quote;
 }
+
+void live_quotes(const live *l, const live_policy *policy, hedge_quote *quotes)
+{
+    const size_t n = hedge_policy_asset_count(policy->policy);
+
+    for (;;) {
+        const unsigned before = atomic_load(&((live *)(uintptr_t)l)->halts);
+
+        for (size_t i = 0; i < n; i++)
+            quotes[i] = live_quote(l, policy, (int32_t)i);
+        if (before % 2 == 0 && atomic_load(&((live *)(uintptr_t)l)->halts) == before) return;
+        sched_yield();
+    }
+}
+
+/* ---- halts ------------------------------------------------------------------ */
+
+void live_halt(live *l, const char *asset, bool halted)
+{
+    int32_t slot;
+
+    pthread_mutex_lock(&l->market_lock);
+    slot = add_slot(l, asset);
+    if (slot >= 0) { /* else no policy with this name can go live */
+        l->halted[slot] = halted;
+        hedge_market_put_halt(l->market, slot, l->all_halted || halted);
+    }
+    pthread_mutex_unlock(&l->market_lock);
+}
+
+void live_halt_all(live *l, bool halted)
+{
+    pthread_mutex_lock(&l->market_lock);
+    l->all_halted = halted;
+    atomic_fetch_add(&l->halts, 1);
+    for (int32_t slot = 0; slot < l->slots; slot++)
+        hedge_market_put_halt(l->market, slot, halted || l->halted[slot]);
+    atomic_fetch_add(&l->halts, 1);
+    pthread_mutex_unlock(&l->market_lock);
+}
+
+/* ---- updates ---------------------------------------------------------------- */
 
 static bool is_older(const hedge_quote *held, const live_update *u)
 {

@@ -40,6 +40,16 @@ uint32_t live_generation(const live *l);
 /* What the market says of asset i of the policy; flags is 0 for i < 0. */
 hedge_quote live_quote(const live *l, const live_policy *policy, int32_t asset);
 
+/* The quotes of all assets of the policy, into room for them; a halt of all is in
+ * every one of them or in none. */
+void live_quotes(const live *l, const live_policy *policy, hedge_quote *quotes);
+
+/* Halts one asset, or all of them, or takes that back: an asset is halted while
+ * either says so. Holds for names that only a later policy knows, too. Any
+ * quote that is read after the return says it. Any thread. */
+void live_halt(live *l, const char *asset, bool halted);
+void live_halt_all(live *l, bool halted);
+
 /* One update of an asset's quote: either part or both. */
 typedef struct live_update {
     bool has_score, has_depth;

@@ -19,9 +19,17 @@
 #define EXIT_LATER 75
 #define EXIT_STOPPED (-1) /* ours alone: told to stop before it served; 0 to the outside */
 
+/* The row of metrics of a route: paths are counted, whatever the method. */
+static size_t row_of(size_t route)
+{
+    for (size_t i = 0; i < route && route < routes_count; i++)
+        if (strcmp(routes[i].path, routes[route].path) == 0) return i;
+    return route;
+}
+
 static void served(void *context, size_t route, int status, int64_t duration_ns)
 {
-    metrics_request(&((app *)context)->metrics, route, status, duration_ns);
+    metrics_request(&((app *)context)->metrics, row_of(route), status, duration_ns);
 }
 
 static bool is_open(void *context)
@@ -60,6 +68,14 @@ static int refuse_policy(const char *name, const char *path, const hedge_error *
     snprintf(message, sizeof(message), "%s=%.300s: %s:%d: %s%s%s", name, path, error->file,
              error->line, error->field, error->field[0] != '\0' ? ": " : "", error->message);
     return refuse(message, EXIT_CONFIG);
+}
+
+static int refuse_journal(const char *path, const char *what, int code)
+{
+    char message[JOURNAL_MESSAGE_MAX];
+
+    snprintf(message, sizeof(message), "HEDGE_JOURNAL=%.120s: %.180s", path, what);
+    return refuse(message, code);
 }
 
 /* What was read before anything was started; NULL: taken over by now, or none. */
@@ -198,12 +214,13 @@ static int start_deciding(app *a, start_policies *p)
     p->live = NULL; /* live_new takes it over */
     a->live = live_new(policy);
     if (a->live == NULL) return refuse("out of memory", EXIT_LATER);
+    a->halt = halt_new(a->journal, a->live, message);
+    if (a->halt == NULL) return refuse_journal(options.path, message, EXIT_CONFIG);
     a->recorded = record_start(a, policy);
     if (a->recorded) return 0;
     journal_read_state(a->journal, &state);
-    snprintf(message, sizeof(message), "HEDGE_JOURNAL=%.120s: cannot be written: %.120s",
-             options.path, state.fault);
-    return refuse(message, EXIT_LATER);
+    snprintf(message, sizeof(message), "cannot be written: %.120s", state.fault);
+    return refuse_journal(options.path, message, EXIT_LATER);
 }
 
 /* What keeps the policies in step with their files. 0 or an exit code. */
@@ -309,7 +326,7 @@ static http_server *take_port(app *a, uint16_t *port)
     char message[200];
 
     for (size_t i = 0; i < routes_count; i++)
-        a->metrics.routes[i].name = routes[i].path;
+        a->metrics.routes[i].name = row_of(i) == i ? routes[i].path : NULL;
     a->metrics.routes[routes_count].name = "other";
     service.routes = routes;
     service.route_count = routes_count;
@@ -329,6 +346,7 @@ static bool stop_parts(app *a)
     policy_watch_free(a->watch);
     if (a->recorded) record_stop(a);
     ship_postgres_free(a->ship); /* after the last record, which it still sends */
+    halt_free(a->halt);
     const bool whole = journal_close(a->journal);
     live_free(a->live);
     return whole;

@@ -208,11 +208,16 @@ static void announce(app *a, const hedge_record *records, size_t n)
 static bool answer_new(app *a, const policies *with, hedge_record records[2], const char *key,
                        http_reply *reply, problem *p)
 {
-    const hedge_quote quote = live_quote(a->live, with->live, records->request.asset);
-    const size_t n = decide_both(with, records, quote, clock_wall_ns());
-    const journal_result result = key != NULL ? journal_append_keyed(a->journal, records, n, key)
-                                              : journal_append(a->journal, records, n);
+    journal_result result;
+    size_t n;
 
+    do { /* once more, should a halt come between the quote and the record */
+        const uint32_t halts = journal_halts(a->journal);
+        const hedge_quote quote = live_quote(a->live, with->live, records->request.asset);
+
+        n = decide_both(with, records, quote, clock_wall_ns());
+        result = journal_append_decisions(a->journal, records, n, key, halts);
+    } while (result == JOURNAL_HALTED);
     if (result != JOURNAL_OK) {
         journal_problem(result, p);
         return false;
@@ -351,9 +356,9 @@ static void batch_decide(app *a, const policies *with, const auth_caller *caller
     const cJSON *item = requests->child;
     int64_t now_ns;
 
-    for (size_t i = 0; i < hedge_policy_asset_count(with->live->policy); i++)
-        b->quotes[i] = live_quote(a->live, with->live, (int32_t)i);
+    live_quotes(a->live, with->live, b->quotes);
     now_ns = clock_wall_ns();
+    b->recorded = 0;
     for (size_t i = 0; i < b->n; i++, item = item->next) {
         hedge_record *record = &b->records[b->recorded];
         int32_t asset;
@@ -390,7 +395,7 @@ static bool size_batch(app *a, const cJSON *requests, const policies *with,
                        const auth_caller *caller, http_reply *reply, problem *p)
 {
     const int n = cJSON_GetArraySize(requests);
-    journal_result result = JOURNAL_OK;
+    journal_result result;
     batch b;
 
     if (!cJSON_IsArray(requests) || n < 1 || n > BATCH_MAX)
@@ -398,8 +403,14 @@ static bool size_batch(app *a, const cJSON *requests, const policies *with,
                            BATCH_MAX);
     if (!batch_new(&b, (size_t)n, hedge_policy_asset_count(with->live->policy)))
         return problem_set(p, 503, "out_of_memory", NULL, "no memory for the batch");
-    batch_decide(a, with, caller, requests, &b);
-    if (b.recorded > 0) result = journal_append(a->journal, b.records, b.recorded);
+    do {
+        const uint32_t halts = journal_halts(a->journal);
+
+        batch_decide(a, with, caller, requests, &b);
+        result = b.recorded == 0
+                     ? JOURNAL_OK
+                     : journal_append_decisions(a->journal, b.records, b.recorded, NULL, halts);
+    } while (result == JOURNAL_HALTED);
     if (result == JOURNAL_OK) {
         announce(a, b.records, b.recorded);
         batch_write(&b, &reply->body);

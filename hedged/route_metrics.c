@@ -67,6 +67,33 @@ static void write_policy(app *a, text *out)
     live_release(policy);
 }
 
+static void write_halts(app *a, text *out)
+{
+    live_policy *policy = live_acquire(a->live);
+    halt_state s;
+
+    halt_read_state(a->halt, &s);
+    metrics_single(out, "hedge_halted_all", "gauge", "1: all assets are halted at once.",
+                   s.all ? 1 : 0);
+    metrics_family(out, "hedge_halted", "gauge",
+                   "1: the asset is halted, by itself or with all others.");
+    for (size_t i = 0; i < hedge_policy_asset_count(policy->policy); i++) {
+        const hedge_quote q = live_quote(a->live, policy, (int32_t)i);
+        char labels[64];
+
+        snprintf(labels, sizeof(labels), "asset=\"%s\"",
+                 hedge_policy_asset_name(policy->policy, (int32_t)i));
+        metrics_sample(out, "hedge_halted", labels, (q.flags & HEDGE_QUOTE_HALTED) != 0 ? 1 : 0);
+    }
+    metrics_single(out, "hedge_halts_unlatched", "gauge",
+                   "Halts that the journal does not hold: a restart would end them. Must be 0.",
+                   (double)s.unlatched);
+    metrics_single(out, "hedge_halts_total", "counter", "Halts that were taken.", (double)s.halts);
+    metrics_single(out, "hedge_resumes_total", "counter", "Halts that were ended.",
+                   (double)s.resumes);
+    live_release(policy);
+}
+
 static void write_age(text *out, const char *asset, const char *input, bool held, int64_t ts_ns)
 {
     char labels[96];
@@ -207,6 +234,7 @@ void route_metrics(void *context, const http_request *request, http_reply *reply
     metrics_write(&a->metrics, out);
     write_journal(a, out);
     write_policy(a, out);
+    write_halts(a, out);
     if (a->shadow != NULL) shadow_write(a->shadow, out);
     if (a->auth != NULL) auth_write(a->auth, out);
     write_ages(a, out);

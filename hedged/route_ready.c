@@ -38,8 +38,21 @@ static void put_reason(text *out, const char *code, const char *asset, const cha
     text_puts(out, "}");
 }
 
-/* Writes the assets' reasons; returns how many assets can be decided. */
-static size_t put_assets(app *a, text *out)
+/* Who halted and why is for those who may read: GET /halt. */
+static void put_halts(const halt_state *halts, text *out)
+{
+    if (halts->all)
+        put_reason(out, hedge_status_name(HEDGE_TRIP_HALTED), NULL,
+                   "all assets are halted; GET /halt says why");
+    if (halts->unlatched > 0)
+        put_reason(
+            out, "halt_not_latched", NULL,
+            "a halt is not in the journal and would not survive a restart; ask for it again");
+}
+
+/* Writes the assets' reasons; returns how many assets can be decided. A halt of
+ * all has been named already. */
+static size_t put_assets(app *a, bool all_halted, text *out)
 {
     live_policy *policy = live_acquire(a->live);
     size_t able = 0;
@@ -49,7 +62,7 @@ static size_t put_assets(app *a, text *out)
 
         if (code == HEDGE_OK)
             able++;
-        else
+        else if (code != HEDGE_TRIP_HALTED || !all_halted)
             put_reason(out, hedge_status_name(code),
                        hedge_policy_asset_name(policy->policy, (int32_t)i),
                        hedge_status_text(code));
@@ -166,24 +179,27 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
 {
     app *a = context;
     journal_state state;
+    halt_state halts;
     text reasons = {0};
     size_t able;
 
     (void)request;
     journal_read_state(a->journal, &state);
+    halt_read_state(a->halt, &halts);
     text_puts(&reasons, "[");
     if (state.failing) put_reason(&reasons, "journal_failed", NULL, state.fault);
+    put_halts(&halts, &reasons);
     put_policies(a, &reasons);
     put_keys(a, &reasons);
     put_redis(a, &reasons);
     put_clickhouse(a, &reasons);
     put_ship(a, &state, &reasons);
-    able = put_assets(a, &reasons);
-    const bool ready = able > 0 && !state.failing && !reasons.failed;
+    able = put_assets(a, halts.all, &reasons);
+    const bool ready = able > 0 && !halts.all && !state.failing && !reasons.failed;
     const bool degraded = reasons.n > 1;
 
     reply->status = ready ? 200 : 503;
-    if (!ready) reply->retry_after_s = 1;
+    if (!ready && !halts.all) reply->retry_after_s = 1; /* a halt does not end by itself */
     text_puts(&reply->body, "{");
     text_member_string(&reply->body, "status",
                        !ready     ? "unready"

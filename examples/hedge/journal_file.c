@@ -219,9 +219,9 @@ static journal_fault check_format(journal_file *file, char *message)
     if (fault != JOURNAL_FINE) return fault;
     if (v.format[0] == '\0')
         return fail(JOURNAL_FOREIGN, message, "not a journal: it names no format");
-    if (strcmp(v.format, "1") != 0 && strcmp(v.format, "2") != 0)
+    if (strcmp(v.format, "1") != 0 && strcmp(v.format, "2") != 0 && strcmp(v.format, "3") != 0)
         return fail(JOURNAL_FOREIGN, message,
-                    "a journal of format '%.32s'; this program knows 1 and 2", v.format);
+                    "a journal of format '%.32s'; this program knows 1, 2 and 3", v.format);
     if (!number_read_hex(v.writer, sizeof writer, writer))
         return fail(JOURNAL_FOREIGN, message, "not a journal: its writer is not 16 hex digits");
     file->writer = 0;

@@ -7,7 +7,7 @@
 
 typedef struct declared {
     const char *name;
-    bool needed; /* every journal has it; the others came with format 2 */
+    bool needed; /* every journal has it; the others came with formats 2 and 3 */
     const char *sql;
 } declared;
 
@@ -29,6 +29,9 @@ static const declared tables[] = {
     {"keys", false,
      "create table keys(key text primary key,ts_ns integer not null,record blob not null)without "
      "rowid"},
+    {"halts", false,
+     "create table halts(asset text primary key,ts_ns integer not null,seq integer not null,actor "
+     "text not null,reason text not null)without rowid"},
 };
 
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0], SQL_MAX = 512 };

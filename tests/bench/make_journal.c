@@ -170,7 +170,9 @@ int main(int argc, char **argv)
         "NULL, record BLOB NOT NULL, previous BLOB NOT NULL, hash BLOB NOT NULL);"
         "CREATE TABLE keys (key TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, record BLOB NOT NULL) "
         "WITHOUT ROWID; CREATE INDEX keys_by_age ON keys (ts_ns);"
-        "INSERT INTO journal VALUES ('format', '2'), ('writer', '00123456789abcde'); BEGIN";
+        "CREATE TABLE halts (asset TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, seq INTEGER NOT NULL, "
+        "actor TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;"
+        "INSERT INTO journal VALUES ('format', '3'), ('writer', '00123456789abcde'); BEGIN";
     maker m = {.random = UINT64_C(88172645463325252)};
     FILE *there;
 

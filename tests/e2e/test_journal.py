@@ -127,7 +127,7 @@ class Journal(daemon.Case):
         self.addCleanup(base.close)
         self.assertEqual(base.execute("PRAGMA journal_mode").fetchone()[0], "wal")
         self.assertEqual(base.execute("PRAGMA integrity_check").fetchone()[0], "ok")
-        self.assertEqual(dict(base.execute("SELECT key, value FROM journal"))["format"], "2")
+        self.assertEqual(dict(base.execute("SELECT key, value FROM journal"))["format"], "3")
         texts = base.execute("SELECT hash, text FROM policies").fetchall()
         self.assertEqual({h.hex() for h, _ in texts}, {r["policy_hash"] for r in records} - {"0" * 64})
         for digest, content in texts:

@@ -52,5 +52,6 @@ void route_halts(void *context, const http_request *request, http_reply *reply);
 void route_healthz(void *context, const http_request *request, http_reply *reply);
 void route_readyz(void *context, const http_request *request, http_reply *reply);
 void route_metrics(void *context, const http_request *request, http_reply *reply);
+void route_openapi(void *context, const http_request *request, http_reply *reply);
 
 #endif

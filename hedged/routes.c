@@ -39,6 +39,7 @@ const http_route routes[] = {
     {.method = "GET", .path = "/healthz", .always = true, .handle = route_healthz},
     {.method = "GET", .path = "/readyz", .handle = route_readyz},
     {.method = "GET", .path = "/metrics", .scope = AUTH_READ, .handle = route_metrics},
+    {.method = "GET", .path = "/openapi.json", .always = true, .handle = route_openapi},
 };
 
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);

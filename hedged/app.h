@@ -15,6 +15,7 @@
 #include "settings.h"
 #include "shadow.h"
 #include "ship_postgres.h"
+#include "tls_watch.h"
 
 typedef struct app {
     const settings *settings;
@@ -27,6 +28,8 @@ typedef struct app {
     feed_redis *redis;           /* NULL: off */
     feed_clickhouse *clickhouse; /* NULL: off */
     ship_postgres *ship;         /* NULL: off */
+    tls *tls;                    /* NULL: plain HTTP; and with it: */
+    tls_watch *tls_watch;
     idempotency idempotency;
     metrics metrics;
     int64_t started_ns; /* steady clock */

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "http_check.h"
 #include "log.h"
+#include "tls.h"
 
 #include <civetweb.h>
 #include <inttypes.h>
@@ -27,6 +28,7 @@ struct http_server {
     uint16_t port;
     atomic_bool stopped;
     const http_service *service;
+    tls *tls;        /* NULL: plain HTTP */
     char error[160]; /* what civetweb says while it starts */
 };
 
@@ -201,6 +203,14 @@ static bool authorize(const struct mg_connection *connection, const http_service
     return true;
 }
 
+/* Before all else: a client that may not ask learns nothing. */
+static bool check_peer(const http_server *server, const struct mg_request_info *info, problem *p)
+{
+    return server->tls == NULL ||
+           tls_allows(server->tls, info->client_cert != NULL ? info->client_cert->peer_cert : NULL,
+                      p);
+}
+
 static int begin_request(struct mg_connection *connection)
 {
     const int64_t begin_ns = clock_steady_ns();
@@ -213,7 +223,8 @@ static int begin_request(struct mg_connection *connection)
     bool close = wants_close(connection), ok;
     problem p;
 
-    ok = http_check_host(connection, &p) && http_check_origin(connection, &p) &&
+    ok = check_peer(server, info, &p) && http_check_host(connection, &p) &&
+         http_check_origin(connection, &p) &&
          find_route(service, info, &request, &reply, &route, &p) &&
          check_open(service, &service->routes[route], &p) &&
          authorize(connection, service, &service->routes[route], &request, &p) &&
@@ -262,6 +273,13 @@ static int http_error(struct mg_connection *connection, int status, const char *
 
 /* ---- life --------------------------------------------------------------------- */
 
+/* civetweb asks when it starts, and once more before it would free it: it is ours. */
+static int give_context(void **context, void *user_data)
+{
+    *context = tls_context(((http_server *)user_data)->tls);
+    return 1;
+}
+
 static int log_message(const struct mg_connection *connection, const char *message)
 {
     const struct mg_context *context = mg_get_context(connection);
@@ -277,8 +295,10 @@ static int log_message(const struct mg_connection *connection, const char *messa
 http_server *http_start(const http_options *o, const http_service *service, uint16_t *port_out,
                         char message[200])
 {
-    const struct mg_callbacks callbacks = {
-        .begin_request = begin_request, .http_error = http_error, .log_message = log_message};
+    const struct mg_callbacks callbacks = {.begin_request = begin_request,
+                                           .http_error = http_error,
+                                           .log_message = log_message,
+                                           .external_ssl_ctx = give_context};
     struct mg_server_port bound = {0};
     char address[96];
     /* A connection occupies a thread for as long as it lives, idle or not. */
@@ -310,7 +330,8 @@ http_server *http_start(const http_options *o, const http_service *service, uint
         return NULL;
     }
     server->service = service;
-    snprintf(address, sizeof(address), "%s:%u", o->host, o->port);
+    server->tls = o->tls;
+    snprintf(address, sizeof(address), "%s:%u%s", o->host, o->port, o->tls != NULL ? "s" : "");
     mg_init_library(0);
     server->context = mg_start(&callbacks, server, options);
     if (server->context == NULL) {

@@ -38,10 +38,10 @@ void http_reply_problem(http_reply *reply, const problem *p);
 typedef struct http_route {
     const char *method, *path;
     const char *allow; /* every method of the path, where it has several; else NULL */
-    bool body;      /* the request has one */
-    bool keyed;     /* it may have an Idempotency-Key */
-    bool always;    /* served while starting and stopping, too: it touches nothing */
-    uint32_t scope; /* AUTH_…; 0: for anybody */
+    bool body;         /* the request has one */
+    bool keyed;        /* it may have an Idempotency-Key */
+    bool always;       /* served while starting and stopping, too: it touches nothing */
+    uint32_t scope;    /* AUTH_…; 0: for anybody */
     void (*handle)(void *context, const http_request *request, http_reply *reply);
 } http_route;
 
@@ -62,7 +62,8 @@ typedef struct http_service {
 
 typedef struct http_options {
     const char *host;
-    uint16_t port; /* 0: any free one */
+    uint16_t port;   /* 0: any free one */
+    struct tls *tls; /* must outlive the server; NULL: plain HTTP */
 } http_options;
 
 typedef struct http_server http_server;

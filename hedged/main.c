@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "log.h"
 #include "postgres_init.h"
+#include "tls_library.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -53,7 +54,8 @@ static const char help[] =
     "\n"
     "Exit codes: 0 stopped in order, 1 acknowledged decisions were lost (async on a failing\n"
     "disk), 2 usage, 75 a fault that may pass (port or journal in use), 78 settings or policy.\n"
-    "SIGHUP reads the policy and the keys again. Settings are environment variables:\n";
+    "SIGHUP reads the policy, the keys and the certificates again. Settings are environment\n"
+    "variables:\n";
 
 static int refuse(const char *message, int code)
 {
@@ -100,6 +102,31 @@ static int read_policies(const settings *s, start_policies *p)
         hedge_policy_load_with(s->shadow_path, &s->overrides, &error, &p->shadow) == HEDGE_OK)
         return 0;
     return refuse_policy("HEDGE_SHADOW_POLICY", s->shadow_path, &error);
+}
+
+/* NULL where it is not asked for, or *code says why the daemon cannot start. */
+static tls *read_tls(const settings *s, int *code)
+{
+    char message[TLS_MESSAGE_MAX];
+    tls *t = NULL;
+
+    if (*code != 0 || s->tls.cert == NULL) return NULL;
+    if (tls_library_load(message)) t = tls_new(&s->tls, message);
+    if (t == NULL) *code = refuse(message, EXIT_CONFIG);
+    return t;
+}
+
+static void print_good(const settings *s, const start_policies *p, tls *t)
+{
+    tls_facts facts;
+
+    printf("good: %s, policy %s", s->policy_path, hedge_policy_hash_hex(p->live));
+    if (t != NULL) {
+        tls_read_facts(t, &facts);
+        printf(", %s as %s, %.0f days to go", tls_is_mutual(t) ? "mTLS" : "TLS", facts.subject,
+               (double)(facts.not_after_s - clock_wall_ns() / NS_PER_S) / 86400.0);
+    }
+    printf("\n");
 }
 
 /* ---- starting ----------------------------------------------------------------- */
@@ -235,6 +262,11 @@ static int start_watches(app *a, start_policies *p)
 
     a->watch = policy_watch_new(&watched, a->live, a->journal);
     if (a->watch == NULL) return refuse("no thread for watching the policy", EXIT_LATER);
+    if (a->tls != NULL) {
+        a->tls_watch = tls_watch_new(a->tls, &s->tls);
+        if (a->tls_watch == NULL)
+            return refuse("no thread for watching the certificates", EXIT_LATER);
+    }
     if (p->shadow == NULL) return 0;
     a->shadow = shadow_new(&tried, p->shadow, a->journal, message);
     p->shadow = NULL; /* shadow_new took it over */
@@ -274,7 +306,8 @@ static void log_listening(const app *a, uint16_t port)
     live_policy *policy = live_acquire(a->live);
     char url[96];
 
-    snprintf(url, sizeof(url), "http://%s:%u", a->settings->host, port);
+    snprintf(url, sizeof(url), "http%s://%s:%u", a->tls != NULL ? "s" : "", a->settings->host,
+             port);
     LOG(LOG_INFO, "listening", LOG_TEXT("url", url), LOG_TEXT("version", hedge_version()),
         LOG_TEXT("policy", hedge_policy_hash_hex(policy->policy)),
         LOG_TEXT("policy_file", a->settings->policy_path),
@@ -283,10 +316,17 @@ static void log_listening(const app *a, uint16_t port)
         LOG_TEXT("tokens", a->auth != NULL ? "asked for" : "off"),
         LOG_TEXT("redis", a->settings->redis.on ? a->settings->redis.host : "off"),
         LOG_TEXT("postgres", a->ship != NULL ? "on" : "off"),
+        LOG_TEXT("tls", a->tls == NULL          ? "off"
+                        : tls_is_mutual(a->tls) ? "mutual"
+                                                : "on"),
         LOG_TEXT("clickhouse", a->settings->clickhouse.on ? a->settings->clickhouse.origin : "off"),
         LOG_NUMBER("start_ms", (double)(clock_steady_ns() - a->started_ns) / NS_PER_MS));
     if (!a->settings->certify)
         LOG(LOG_WARN, "not_certified", LOG_TEXT("setting", "HEDGE_CERTIFY=0"));
+    if (a->tls == NULL && settings_tls_is_exposed(a->settings->host))
+        LOG(LOG_WARN, "plain_http",
+            LOG_TEXT("effect", "tokens and decisions can be read on the way, unless a proxy in "
+                               "front of it speaks TLS; see docs/tls.md"));
     live_release(policy);
 }
 
@@ -303,6 +343,7 @@ static void wait_for_stop(app *a, const sigset_t *signals)
         policy_watch_ask(a->watch);
         if (a->auth != NULL) auth_ask(a->auth);
         if (a->shadow != NULL) shadow_ask(a->shadow);
+        if (a->tls_watch != NULL) tls_watch_ask(a->tls_watch);
     }
 }
 
@@ -321,7 +362,8 @@ static bool start_auth(app *a)
 static http_server *take_port(app *a, uint16_t *port)
 {
     static http_service service = {.served = served, .open = is_open};
-    const http_options options = {.host = a->settings->host, .port = a->settings->port};
+    const http_options options = {
+        .host = a->settings->host, .port = a->settings->port, .tls = a->tls};
     http_server *server;
     char message[200];
 
@@ -343,6 +385,7 @@ static bool stop_parts(app *a)
     feed_clickhouse_free(a->clickhouse);
     feed_redis_free(a->redis);
     shadow_free(a->shadow);
+    tls_watch_free(a->tls_watch);
     policy_watch_free(a->watch);
     if (a->recorded) record_stop(a);
     ship_postgres_free(a->ship); /* after the last record, which it still sends */
@@ -352,7 +395,7 @@ static bool stop_parts(app *a)
     return whole;
 }
 
-static int run(const settings *s, start_policies *p, const sigset_t *signals)
+static int run(const settings *s, start_policies *p, tls *t, const sigset_t *signals)
 {
     static app a; /* metrics alone are kilobytes */
     http_server *server;
@@ -360,6 +403,7 @@ static int run(const settings *s, start_policies *p, const sigset_t *signals)
     int code;
 
     a.settings = s;
+    a.tls = t;
     a.started_ns = clock_steady_ns();
     if (!start_auth(&a)) return EXIT_CONFIG;
     server = take_port(&a, &port);
@@ -431,6 +475,7 @@ int main(int argc, char **argv)
     start_policies policies = {0};
     sigset_t signals;
     settings s;
+    tls *t;
     int code;
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -452,10 +497,12 @@ int main(int argc, char **argv)
     if (init) return init_database(&s, &signals);
     code = read_policies(&s, &policies);
     if (code == 0 && check) code = check_keys(&s);
+    if (code == 0) t = read_tls(&s, &code);
     if (code == 0 && check)
-        printf("good: %s, policy %s\n", s.policy_path, hedge_policy_hash_hex(policies.live));
+        print_good(&s, &policies, t);
     else if (code == 0)
-        code = run(&s, &policies, &signals);
+        code = run(&s, &policies, t, &signals);
+    tls_free(t);
     free_policies(&policies);
     return code;
 }

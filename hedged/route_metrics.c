@@ -202,6 +202,35 @@ static void write_clickhouse(app *a, text *out)
                    s.query_seconds > 0.0 ? s.query_seconds : (double)NAN);
 }
 
+static void write_tls(app *a, text *out)
+{
+    static const char reloads[] = "hedge_tls_reloads_total";
+    tls_watch_state s;
+    tls_facts facts;
+    tls_counts counts;
+
+    if (a->tls == NULL) return;
+    tls_watch_read_state(a->tls_watch, &s);
+    tls_read_facts(a->tls, &facts);
+    counts = tls_read_counts(a->tls);
+    metrics_single(out, "hedge_tls_ok", "gauge",
+                   "1: the files say what is used; 0: they are refused.", s.ok ? 1 : 0);
+    metrics_family(out, reloads, "counter", "New certificates in the files since the start.");
+    metrics_sample(out, reloads, "result=\"ok\"", (double)s.loads);
+    metrics_sample(out, reloads, "result=\"refused\"", (double)s.refusals);
+    metrics_single(out, "hedge_tls_certificate_not_after_seconds", "gauge",
+                   "Unix time at which the certificate in use expires.", (double)facts.not_after_s);
+    if (facts.next_update_s != 0)
+        metrics_single(out, "hedge_tls_list_next_update_seconds", "gauge",
+                       "Unix time at which the first list of revoked certificates expires.",
+                       (double)facts.next_update_s);
+    metrics_single(out, "hedge_tls_handshakes_total", "counter", "Handshakes that went well.",
+                   (double)counts.handshakes);
+    metrics_single(out, "hedge_tls_clients_refused_total", "counter",
+                   "Client certificates that were refused, and requests for their names.",
+                   (double)counts.refused);
+}
+
 /* Resident memory of the process, 0 where the kernel does not say. */
 static double resident_bytes(void)
 {
@@ -241,4 +270,5 @@ void route_metrics(void *context, const http_request *request, http_reply *reply
     write_redis(a, out);
     write_clickhouse(a, out);
     write_ship(a, out);
+    write_tls(a, out);
 }

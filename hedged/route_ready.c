@@ -175,6 +175,27 @@ static void put_clickhouse(app *a, text *out)
     put_books(a, out);
 }
 
+/* Whoever reads this has a connection already; new ones are what is at stake. */
+static void put_tls(app *a, text *out)
+{
+    tls_watch_state state;
+    tls_facts facts;
+    char detail[TLS_MESSAGE_MAX + 80];
+
+    if (a->tls == NULL) return;
+    tls_watch_read_state(a->tls_watch, &state);
+    tls_read_facts(a->tls, &facts);
+    if (!state.ok) {
+        snprintf(detail, sizeof(detail), "%s; what was taken before stays in use", state.fault);
+        put_reason(out, "tls_refused", NULL, detail);
+    }
+    if (facts.not_after_s <= clock_wall_ns() / NS_PER_S)
+        put_reason(out, "tls_expired", NULL, "clients refuse the certificate in HEDGE_TLS_CERT");
+    if (facts.next_update_s != 0 && facts.next_update_s <= clock_wall_ns() / NS_PER_S)
+        put_reason(out, "tls_list_expired", NULL,
+                   "no client gets in until HEDGE_TLS_CLIENT_CRL is a new list");
+}
+
 void route_readyz(void *context, const http_request *request, http_reply *reply)
 {
     app *a = context;
@@ -194,6 +215,7 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
     put_redis(a, &reasons);
     put_clickhouse(a, &reasons);
     put_ship(a, &state, &reasons);
+    put_tls(a, &reasons);
     able = put_assets(a, halts.all, &reasons);
     const bool ready = able > 0 && !halts.all && !state.failing && !reasons.failed;
     const bool degraded = reasons.n > 1;

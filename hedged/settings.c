@@ -176,11 +176,10 @@ static bool read_journal(settings *s, char message[SETTING_MESSAGE_MAX])
            setting_choice("HEDGE_CERTIFY", off_on, &s->certify, message);
 }
 
-/* A variable that is set and has no effect would be believed to have one: what
- * a later version will know is refused. Anything else beginning with HEDGE_
- * may be another program's (Kubernetes makes such names for services), so it
- * is only warned of, for the sake of typing errors. */
-static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
+/* Anything that begins with HEDGE_ and is not ours may be another program's
+ * (Kubernetes makes such names for services), so it is only warned of. But of a
+ * misspelt name of tokens or TLS somebody believes that it keeps callers out. */
+static bool check_names(char message[SETTING_MESSAGE_MAX])
 {
     static const char *const known[] = {"HEDGE_ENV",
                                         "HEDGE_API_HOST",
@@ -209,8 +208,13 @@ static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
                                         "HEDGE_JWT_AUDIENCE",
                                         "HEDGE_JWT_TYP",
                                         "HEDGE_JWT_LEEWAY_S",
-                                        "HEDGE_MAX_REQUESTS_PER_S"};
-    static const char *const later[] = {"HEDGE_JWT_", "HEDGE_TLS_"};
+                                        "HEDGE_MAX_REQUESTS_PER_S",
+                                        "HEDGE_TLS_CERT",
+                                        "HEDGE_TLS_KEY",
+                                        "HEDGE_TLS_CLIENT_CA",
+                                        "HEDGE_TLS_CLIENT_CRL",
+                                        "HEDGE_TLS_CLIENT_NAMES"};
+    static const char *const strict[] = {"HEDGE_JWT_", "HEDGE_TLS_"};
 
     for (char **entry = environ; *entry != NULL; entry++) {
         const size_t n = strcspn(*entry, "=");
@@ -222,10 +226,10 @@ static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
             found |= strlen(known[i]) == n && strncmp(*entry, known[i], n) == 0;
         if (found) continue;
-        for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-            if (strncmp(*entry, later[i], strlen(later[i])) == 0)
-                return setting_refuse(message, "%.*s: not supported by this version; unset it",
-                                      (int)n, *entry);
+        for (size_t i = 0; i < sizeof(strict) / sizeof(strict[0]); i++)
+            if (strncmp(*entry, strict[i], strlen(strict[i])) == 0)
+                return setting_refuse(message, "%.*s: there is no such setting; see --help", (int)n,
+                                      *entry);
         snprintf(name, sizeof(name), "%.*s", (int)n, *entry);
         LOG(LOG_WARN, "unknown_setting", LOG_TEXT("name", name));
     }
@@ -235,10 +239,10 @@ static bool refuse_unsupported(char message[SETTING_MESSAGE_MAX])
 bool settings_read(settings *s, char message[SETTING_MESSAGE_MAX])
 {
     *s = (settings){0};
-    return refuse_unsupported(message) && settings_read_jwt(&s->jwt, message) &&
+    return check_names(message) && settings_read_jwt(&s->jwt, message) &&
            read_address(s, message) && read_policy(s, message) && read_journal(s, message) &&
            read_redis(&s->redis, message) && settings_read_clickhouse(&s->clickhouse, message) &&
-           settings_read_postgres(&s->postgres, message);
+           settings_read_postgres(&s->postgres, message) && settings_read_tls(&s->tls, message);
 }
 
 const char *settings_help(void)
@@ -270,5 +274,12 @@ const char *settings_help(void)
            "  HEDGE_REDIS_URL_FILE, HEDGE_CLICKHOUSE_URL_FILE, HEDGE_DB_DSN_FILE\n"
            "                       a file that holds the value in place of the variable, and that\n"
            "                       nobody but the daemon may read\n"
-           "  HEDGE_JOURNAL_KEEP_S 604800      seconds that shipped records stay in the journal\n";
+           "  HEDGE_JOURNAL_KEEP_S 604800      seconds that shipped records stay in the journal\n"
+           "  HEDGE_TLS_CERT, HEDGE_TLS_KEY  PEM files: certificate with its chain, and its key "
+           "(mode 600);\n"
+           "                       then the port speaks TLS 1.2 and 1.3 and nothing else; empty: "
+           "HTTP\n"
+           "  HEDGE_TLS_CLIENT_CA  PEM: clients must show a certificate of one of these\n"
+           "  HEDGE_TLS_CLIENT_CRL    PEM: and it must not be revoked here\n"
+           "  HEDGE_TLS_CLIENT_NAMES  a,b: and bear one of these, a DNS name or a URI\n";
 }

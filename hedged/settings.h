@@ -7,6 +7,7 @@
 #include "settings_clickhouse.h"
 #include "settings_jwt.h"
 #include "settings_postgres.h"
+#include "settings_tls.h"
 
 #include <hedge/hedge.h>
 
@@ -37,6 +38,7 @@ typedef struct settings {
     settings_redis redis;
     settings_postgres postgres;
     settings_clickhouse clickhouse;
+    settings_tls tls;
 } settings;
 
 /* Reads every HEDGE_ variable. False: message names the one at fault and what

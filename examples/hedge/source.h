@@ -94,6 +94,7 @@ typedef struct source_options {
 #define HELP_SOURCE                                                                                \
     "  --url URL          a running daemon, as http://127.0.0.1:8000 (GET /decisions);\n"          \
     "                     HEDGE_TOKEN is sent as bearer token\n"                                   \
+    "                     HEDGE_CA, HEDGE_CLIENT_CERT, HEDGE_CLIENT_KEY: PEM files for https://\n" \
     "  --db DSN           Postgres, as \"host=db dbname=hedge user=auditor\"; 'env' takes it\n"    \
     "                     from HEDGE_DB_DSN. A password does not belong on a command line:\n"      \
     "                     HEDGE_DB_DSN, PGPASSWORD, ~/.pgpass or a service file hold it\n"         \

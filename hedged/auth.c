@@ -9,7 +9,6 @@
 #include "rate.h"
 #include "settings_jwt.h"
 
-#include <arpa/inet.h>
 #include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -59,24 +58,6 @@ bool auth_may(const auth_caller *caller, uint32_t scope, problem *p)
     problem_set(p, 403, "forbidden", NULL, "the token lacks the scope %s", scopes[i].name);
     p->authenticate = scopes[i].challenge;
     return false;
-}
-
-/* ---- nobody is asked ------------------------------------------------------------- */
-
-bool auth_is_local_host(const char *host)
-{
-    const char *colon = strrchr(host, ':');
-    struct in_addr v4;
-    size_t n = strlen(host);
-    char name[64];
-
-    if (colon != NULL && strspn(colon + 1, "0123456789") == strlen(colon + 1))
-        n = (size_t)(colon - host);
-    if (n == 0 || n >= sizeof(name)) return false;
-    memcpy(name, host, n);
-    name[n] = '\0';
-    if (strcasecmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0) return true;
-    return inet_pton(AF_INET, name, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }
 
 /* ---- asking ------------------------------------------------------------------------ */

@@ -36,11 +36,6 @@ uint32_t auth_scope(const char *name, size_t n);
 /* True if the caller has the scope; else problem 403, which names it. */
 bool auth_may(const auth_caller *caller, uint32_t scope, problem *p);
 
-/* True if a Host header names this machine's loopback. Where nobody is asked
- * for a token, a page in a browser could otherwise get here under a name of its
- * own that it points to 127.0.0.1. */
-bool auth_is_local_host(const char *host);
-
 typedef struct auth auth;
 struct settings_jwt;
 

@@ -7,29 +7,39 @@
 
 #include "clock.h"
 #include "http_check.h"
+#include "http_wire.h"
 #include "log.h"
 #include "tls.h"
 
+#include <arpa/inet.h>
 #include <civetweb.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_MS 2000
-#define SMALL_BODY 4096  /* read onto the stack */
-#define SMALL_REPLY 8192 /* sent from the stack */
+#define SMALL_BODY 4096          /* read onto the stack */
+#define SMALL_REPLY 8192         /* sent from the stack */
+#define STACK_BYTES (512 * 1024) /* of a connection's thread */
+#define HEAVY_MOST 4             /* heavy routes at work at once */
+#define HEAVY_WAIT_S 2           /* for one's turn */
+#define HELD_MOST (64 << 20)     /* bytes of answers that are being sent; then no heavy ones */
 
 struct http_server {
     struct mg_context *context;
     char host[64];
     uint16_t port;
     atomic_bool stopped;
+    bool loopback_only;
     const http_service *service;
-    tls *tls;        /* NULL: plain HTTP */
-    char error[160]; /* what civetweb says while it starts */
+    tls *tls; /* NULL: plain HTTP */
+    connections *connections;
+    sem_t heavy;        /* turns of the heavy routes */
+    atomic_size_t held; /* bytes of large answers, until they are sent */
+    char error[160];    /* what civetweb says while it starts */
 };
 
 void http_reply_problem(http_reply *reply, const problem *p)
@@ -76,15 +86,24 @@ static int write_head(char *out, size_t capacity, const http_reply *reply, bool 
                     reply->content_type, reply->body.n, close ? "close" : "keep-alive", more);
 }
 
-/* Head and body in one write: two would be two packets. */
+static bool send_bytes(struct mg_connection *connection, const void *bytes, size_t n)
+{
+    return mg_write(connection, bytes, n) == (int)n;
+}
+
+/* Head and body in one write: two would be two packets. What was not sent whole
+ * must not be followed by another answer. */
 static void send_reply(struct mg_connection *connection, http_reply *reply, bool close)
 {
+    connection_slot *link = mg_get_user_connection_data(connection);
     const char *method = mg_get_request_info(connection)->request_method; /* NULL: unreadable */
     const bool bodiless = method != NULL && strcmp(method, "HEAD") == 0;
     char small[SMALL_REPLY];
     size_t body;
+    bool sent;
     int head;
 
+    connection_enter(link, CONNECTION_ANSWER);
     if (reply->body.failed) { /* no memory for a body: say so without one */
         text_free(&reply->body);
         reply->status = 503;
@@ -92,39 +111,45 @@ static void send_reply(struct mg_connection *connection, http_reply *reply, bool
     }
     if (close) mg_disable_connection_keep_alive(connection);
     head = write_head(small, sizeof(small), reply, close);
-    if (head < 0 || (size_t)head >= sizeof(small)) return;
     body = bodiless ? 0 : reply->body.n;
-    if ((size_t)head + body <= sizeof(small)) {
+    if (head < 0 || (size_t)head >= sizeof(small)) {
+        sent = false;
+    } else if ((size_t)head + body <= sizeof(small)) {
         if (body > 0) memcpy(small + head, reply->body.bytes, body);
-        mg_write(connection, small, (size_t)head + body);
-    } else if (mg_write(connection, small, (size_t)head) > 0) {
-        mg_write(connection, reply->body.bytes, body);
+        sent = send_bytes(connection, small, (size_t)head + body);
+    } else {
+        sent = send_bytes(connection, small, (size_t)head) &&
+               send_bytes(connection, reply->body.bytes, body);
+    }
+    if (!sent) {
+        mg_disable_connection_keep_alive(connection);
+        connection_reset(link);
+    } else if (!close) {
+        connection_enter(link, CONNECTION_IDLE);
     }
 }
 
 /* ---- receiving ---------------------------------------------------------------- */
 
-/* civetweb's timeout is for one read; this one is for the whole body, so that
- * a byte now and then does not hold a thread for ever. */
+/* How long it may take is the connection's deadline: civetweb's is for one read. */
 static bool read_body(struct mg_connection *connection, char *out, size_t n, problem *p)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    const int64_t until_ns = clock_steady_ns() + REQUEST_MS * NS_PER_MS;
-    const char *expect = mg_get_header(connection, "Expect");
+    connection_slot *link = mg_get_user_connection_data(connection);
     size_t at = 0;
 
-    if (expect != NULL && mg_strcasecmp(expect, "100-continue") == 0)
-        mg_write(connection, go_on, strlen(go_on));
+    connection_enter(link, CONNECTION_BODY);
+    if (mg_get_header(connection, "Expect") != NULL) mg_write(connection, go_on, strlen(go_on));
     while (at < n) {
         const int got = mg_read(connection, out + at, n - at);
 
+        if (got <= 0 && connection_is_over(link))
+            return problem_set(p, 408, "request_timeout", NULL, "the body took too long");
         if (got <= 0) return problem_set(p, 400, "bad_request", NULL, "the body ended early");
         at += (size_t)got;
-        if (at < n && clock_steady_ns() > until_ns)
-            return problem_set(p, 408, "request_timeout", NULL, "the body took over %d ms",
-                               REQUEST_MS);
     }
     out[n] = '\0';
+    connection_enter(link, CONNECTION_WORK);
     return true;
 }
 
@@ -163,30 +188,64 @@ static bool find_route(const http_service *service, const struct mg_request_info
     return problem_set(p, 404, "not_found", NULL, "no such path; docs/http.md lists them");
 }
 
+/* Waits for one's turn; sem_post ends it. False: problem. */
+static bool begin_heavy(http_server *server, problem *p)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += HEAVY_WAIT_S;
+    if (atomic_load(&server->held) < HELD_MOST &&
+        sem_clockwait(&server->heavy, CLOCK_MONOTONIC, &until) == 0)
+        return true;
+    problem_set(p, 503, "overloaded", NULL, "too many ask for large answers at once");
+    p->retry_after_s = 1;
+    return false;
+}
+
 /* Reads the body and runs the handler. False: problem. */
-static bool handle(struct mg_connection *connection, const http_service *service, size_t route,
+static bool handle(struct mg_connection *connection, http_server *server, size_t route,
                    http_request *request, http_reply *reply, problem *p)
 {
+    const http_service *service = server->service;
     char small[SMALL_BODY + 1];
     char *large = NULL;
+    bool ok;
 
     request->body = small;
     if (request->body_size > SMALL_BODY) request->body = large = malloc(request->body_size + 1);
     if (request->body == NULL)
         return problem_set(p, 503, "out_of_memory", NULL, "no memory for the body");
-    if (!read_body(connection, request->body, request->body_size, p)) {
-        free(large);
-        return false;
-    }
-    service->routes[route].handle(service->context, request, reply);
+    ok = read_body(connection, request->body, request->body_size, p) &&
+         (!service->routes[route].heavy || begin_heavy(server, p));
+    if (ok) service->routes[route].handle(service->context, request, reply);
+    if (ok && service->routes[route].heavy) sem_post(&server->heavy);
     free(large);
-    return true;
+    return ok;
 }
 
 static bool check_open(const http_service *service, const http_route *route, problem *p)
 {
     if (route->always || service->open(service->context)) return true;
     problem_set(p, 503, "stopping", NULL, "the daemon is starting or stopping");
+    p->retry_after_s = 1;
+    return false;
+}
+
+/* Whether there is room for it at all. */
+static bool check_room(struct mg_connection *connection, problem *p)
+{
+    switch (connection_admit(mg_get_user_connection_data(connection))) {
+    case CONNECTION_WELCOME:
+        return true;
+    case CONNECTION_CROWDED:
+        problem_set(p, 429, "too_many_connections", NULL,
+                    "your address has as many connections as one may have");
+        break;
+    case CONNECTION_OVERLOADED:
+        problem_set(p, 503, "overloaded", NULL, "there are as many connections as there may be");
+        break;
+    }
     p->retry_after_s = 1;
     return false;
 }
@@ -215,60 +274,89 @@ static int begin_request(struct mg_connection *connection)
 {
     const int64_t begin_ns = clock_steady_ns();
     const struct mg_request_info *info = mg_get_request_info(connection);
-    const http_server *server = info->user_data;
+    http_server *server = info->user_data;
     const http_service *service = server->service;
     http_request request = {.query = info->query_string};
     http_reply reply = {.status = 200, .content_type = "application/json"};
-    size_t route = service->route_count;
-    bool close = wants_close(connection), ok;
+    const char *own = server->loopback_only ? server->host : NULL;
+    size_t route = service->route_count, held;
+    bool close, ok;
     problem p;
 
-    ok = check_peer(server, info, &p) && http_check_host(connection, &p) &&
-         http_check_origin(connection, &p) &&
+    connection_enter(mg_get_user_connection_data(connection), CONNECTION_WORK);
+    ok = check_room(connection, &p) && check_peer(server, info, &p) && http_wire_check(info, &p) &&
+         http_check_host(connection, own, &p) && http_check_origin(connection, &p) &&
          find_route(service, info, &request, &reply, &route, &p) &&
          check_open(service, &service->routes[route], &p) &&
          authorize(connection, service, &service->routes[route], &request, &p) &&
          http_check_key(connection, &service->routes[route], &request, &p) &&
-         http_check_length(connection, service->routes[route].body, &request.body_size, &p) &&
-         handle(connection, service, route, &request, &reply, &p);
-    if (!ok) {
-        /* The body was not read, or not to its end. */
-        close = true;
-        http_reply_problem(&reply, &p);
-    }
+         http_check_length(connection, &service->routes[route], &request.body_size, &p) &&
+         http_check_expect(connection, &p) &&
+         handle(connection, server, route, &request, &reply, &p);
+    if (!ok) http_reply_problem(&reply, &p);
+    /* The body was not read, or not to its end; or what was taken for one made no
+     * sense, and nobody can say whether it was one: civetweb takes blank lines in
+     * front of a request for its head, and then the head for the body. */
+    close = !ok || (reply.status == 400 && request.body_size > 0) || wants_close(connection) ||
+            connection_is_over(mg_get_user_connection_data(connection));
     service->served(service->context, route, reply.status, clock_steady_ns() - begin_ns);
+    held = reply.body.n > SMALL_REPLY ? reply.body.n : 0;
+    if (held > 0) atomic_fetch_add(&server->held, held);
     send_reply(connection, &reply, close);
+    if (held > 0) atomic_fetch_sub(&server->held, held);
     text_free(&reply.body);
     return reply.status;
 }
 
-static const char *code_of(int status)
-{
-    switch (status) {
-    case 408:
-        return "request_timeout";
-    case 411:
-        return "length_required";
-    case 413:
-        return "too_large";
-    default:
-        return "bad_request";
-    }
-}
-
 /* What civetweb refuses by itself, before begin_request: as a problem, too.
- * The connection has no request then that could be relied on. */
+ * The connection has no request then that could be relied on. It says 411 where
+ * a Content-Length is no number. */
 static int http_error(struct mg_connection *connection, int status, const char *message)
 {
+    connection_slot *link = mg_get_user_connection_data(connection);
     http_reply reply = {0};
     problem p;
 
-    problem_set(&p, status, code_of(status), NULL, "the request is malformed or too slow (%s)",
-                message != NULL ? message : "no more is known");
+    if (link != NULL && !check_room(connection, &p))
+        ;
+    else if (connection_is_over(link))
+        problem_set(&p, 408, "request_timeout", NULL, "the request took too long");
+    else
+        problem_set(&p, status == 411 ? 400 : status, "bad_request", NULL,
+                    "the request is malformed (%s)",
+                    message != NULL ? message : "no more is known");
     http_reply_problem(&reply, &p);
     send_reply(connection, &reply, true);
     text_free(&reply.body);
     return 0;
+}
+
+/* ---- who is connected --------------------------------------------------------- */
+
+/* civetweb says it once a connection waits for its first request; before that
+ * it answers NULL. */
+static bool read_peer(const void *key, struct sockaddr_in *peer)
+{
+    const struct mg_request_info *info = mg_get_request_info(key);
+
+    if (info == NULL) return false;
+    *peer =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)info->remote_port)};
+    return inet_pton(AF_INET, info->remote_addr, &peer->sin_addr) == 1;
+}
+
+static int opened(const struct mg_connection *connection, void **data)
+{
+    http_server *server = mg_get_user_data(mg_get_context(connection));
+
+    *data = connections_open(server->connections, connection);
+    return 0;
+}
+
+/* Also for a TLS handshake that failed, which was never opened: NULL then. */
+static void closed(const struct mg_connection *connection)
+{
+    connection_close(mg_get_user_connection_data(connection));
 }
 
 /* ---- life --------------------------------------------------------------------- */
@@ -292,59 +380,110 @@ static int log_message(const struct mg_connection *connection, const char *messa
     return 1;
 }
 
-http_server *http_start(const http_options *o, const http_service *service, uint16_t *port_out,
-                        char message[200])
+/* A thread is made for each connection there may be. They need little stack, and
+ * what is reserved counts where memory is limited by address space. */
+static struct mg_context *start_threads(http_server *server, const char **options)
 {
     const struct mg_callbacks callbacks = {.begin_request = begin_request,
                                            .http_error = http_error,
                                            .log_message = log_message,
+                                           .init_connection = opened,
+                                           .connection_close = closed,
                                            .external_ssl_ctx = give_context};
-    struct mg_server_port bound = {0};
-    char address[96];
-    /* A connection occupies a thread for as long as it lives, idle or not. */
-    const char *options[] = {"listening_ports",
-                             address,
-                             "num_threads",
-                             "512",
-                             "enable_keep_alive",
-                             "yes",
-                             "keep_alive_timeout_ms",
-                             "15000",
-                             "request_timeout_ms",
-                             "2000",
-                             "tcp_nodelay",
-                             "1",
-                             "decode_url",
-                             "no",
-                             "max_request_size",
-                             "16384",
-                             "enable_directory_listing",
-                             "no",
-                             "access_control_allow_origin",
-                             "",
-                             NULL};
+    pthread_attr_t usual, small;
+    struct mg_context *context;
+
+    pthread_getattr_default_np(&usual);
+    pthread_getattr_default_np(&small);
+    pthread_attr_setstacksize(&small, STACK_BYTES);
+    pthread_setattr_default_np(&small);
+    context = mg_start(&callbacks, server, options);
+    pthread_setattr_default_np(&usual);
+    pthread_attr_destroy(&small);
+    pthread_attr_destroy(&usual);
+    return context;
+}
+
+static struct mg_context *start_server(http_server *server, const char *address,
+                                       const connections_limits *limits)
+{
+    char threads[16], idle[16], wait[16];
+    const char *options[] = {
+        "listening_ports", address, "num_threads", threads,
+        /* While all threads are taken, new ones wait in the kernel. */
+        "listen_backlog", "4096", "enable_keep_alive", "yes", "keep_alive_timeout_ms", idle,
+        /* For one read or write, and the handshake of TLS; the deadlines of
+         * connections.h come first. */
+        "request_timeout_ms", wait, "tcp_nodelay", "1", "decode_url", "no", "max_request_size",
+        "16384", "enable_directory_listing", "no", "enable_auth_domain_check",
+        "no", /* http_wire looks at a target's host */
+        "access_control_allow_origin", "", NULL};
+    const int32_t longest = limits->head_ms > limits->body_ms ? limits->head_ms : limits->body_ms;
+
+    snprintf(threads, sizeof(threads), "%u", limits->most + CONNECTIONS_RESERVE);
+    snprintf(idle, sizeof(idle), "%d", limits->idle_ms + 1000);
+    snprintf(wait, sizeof(wait), "%d", longest + 1000);
+    return start_threads(server, options);
+}
+
+/* NULL: message. */
+static http_server *new_server(const http_options *o, const http_service *service,
+                               const connections_limits *limits, char message[200])
+{
     http_server *server = calloc(1, sizeof(*server));
 
-    if (server == NULL) {
-        snprintf(message, 200, "out of memory");
+    if (server != NULL) server->connections = connections_new(limits, read_peer);
+    if (server == NULL || server->connections == NULL) {
+        free(server);
+        snprintf(message, 200, "out of memory or threads");
         return NULL;
     }
+    sem_init(&server->heavy, 0, HEAVY_MOST);
     server->service = service;
+    server->loopback_only = o->loopback_only;
     server->tls = o->tls;
+    snprintf(server->host, sizeof(server->host), "%s", o->host);
+    return server;
+}
+
+http_server *http_start(const http_options *o, const http_service *service, uint16_t *port_out,
+                        char message[200])
+{
+    connections_limits limits = o->limits;
+    struct mg_server_port bound = {0};
+    http_server *server;
+    char address[96];
+
+    if (!connections_fit(&limits)) {
+        snprintf(message, 200, "RLIMIT_NOFILE is too low for %d connections; raise it",
+                 CONNECTIONS_LEAST);
+        return NULL;
+    }
+    if (limits.most < o->limits.most)
+        LOG(LOG_WARN, "fewer_connections", LOG_TEXT("because", "RLIMIT_NOFILE"),
+            LOG_NUMBER("asked", o->limits.most), LOG_NUMBER("most", limits.most));
+    server = new_server(o, service, &limits, message);
+    if (server == NULL) return NULL;
     snprintf(address, sizeof(address), "%s:%u%s", o->host, o->port, o->tls != NULL ? "s" : "");
     mg_init_library(0);
-    server->context = mg_start(&callbacks, server, options);
+    server->context = start_server(server, address, &limits);
     if (server->context == NULL) {
         snprintf(message, 200, "cannot listen on %.80s: %.100s", address,
                  server->error[0] != '\0' ? server->error : "the address is in use or not ours");
+        connections_free(server->connections);
         free(server);
         return NULL;
     }
     *port_out =
         mg_get_server_ports(server->context, 1, &bound) == 1 ? (uint16_t)bound.port : o->port;
-    snprintf(server->host, sizeof(server->host), "%s", o->host);
     server->port = *port_out;
+    connections_listen(server->connections, server->port);
     return server;
+}
+
+void http_read_state(http_server *server, connections_state *out)
+{
+    connections_read_state(server->connections, out);
 }
 
 /* civetweb looks at its stop flag only when a connection comes or 2 seconds
@@ -376,5 +515,6 @@ void http_stop(http_server *server)
     atomic_store(&server->stopped, true);
     if (knocking) pthread_join(knocker, NULL);
     mg_exit_library();
+    connections_free(server->connections);
     free(server);
 }

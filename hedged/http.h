@@ -4,6 +4,7 @@
 #define HEDGED_HTTP_H
 
 #include "auth.h"
+#include "connections.h"
 #include "problem.h"
 #include "text.h"
 
@@ -41,7 +42,8 @@ typedef struct http_route {
     bool body;         /* the request has one */
     bool keyed;        /* it may have an Idempotency-Key */
     bool always;       /* served while starting and stopping, too: it touches nothing */
-    uint32_t scope;    /* AUTH_…; 0: for anybody */
+    bool heavy; /* long and large answers: few at once, so that others keep processor and memory */
+    uint32_t scope; /* AUTH_…; 0: for anybody */
     void (*handle)(void *context, const http_request *request, http_reply *reply);
 } http_route;
 
@@ -64,6 +66,10 @@ typedef struct http_options {
     const char *host;
     uint16_t port;   /* 0: any free one */
     struct tls *tls; /* must outlive the server; NULL: plain HTTP */
+    /* Nobody is asked for a token: a web page whose name was pointed here must
+     * not be served either, so Host has to be a loopback name, or `host`. */
+    bool loopback_only;
+    connections_limits limits;
 } http_options;
 
 typedef struct http_server http_server;
@@ -71,6 +77,7 @@ typedef struct http_server http_server;
 /* Serves, and says on which port. NULL: message. The service must outlive it. */
 http_server *http_start(const http_options *options, const http_service *service,
                         uint16_t *port_out, char message[200]);
+void http_read_state(http_server *server, connections_state *out);
 /* Lets the requests under way finish. */
 void http_stop(http_server *server);
 

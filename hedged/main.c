@@ -362,8 +362,11 @@ static bool start_auth(app *a)
 static http_server *take_port(app *a, uint16_t *port)
 {
     static http_service service = {.served = served, .open = is_open};
-    const http_options options = {
-        .host = a->settings->host, .port = a->settings->port, .tls = a->tls};
+    const http_options options = {.host = a->settings->host,
+                                  .port = a->settings->port,
+                                  .tls = a->tls,
+                                  .loopback_only = a->auth == NULL,
+                                  .limits = a->settings->http};
     http_server *server;
     char message[200];
 

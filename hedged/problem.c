@@ -39,6 +39,8 @@ static const char *title_of(int status)
         return "Length required";
     case 413:
         return "Content too large";
+    case 417:
+        return "Expectation failed";
     case 422:
         return "Unprocessable content";
     case 429:
@@ -47,6 +49,8 @@ static const char *title_of(int status)
         return "Request header fields too large";
     case 503:
         return "Service unavailable";
+    case 505:
+        return "HTTP version not supported";
     default:
         return "Internal error";
     }

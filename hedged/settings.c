@@ -184,6 +184,12 @@ static bool check_names(char message[SETTING_MESSAGE_MAX])
     static const char *const known[] = {"HEDGE_ENV",
                                         "HEDGE_API_HOST",
                                         "HEDGE_API_PORT",
+                                        "HEDGE_HTTP_CONNECTIONS",
+                                        "HEDGE_HTTP_CONNECTIONS_PER_PEER",
+                                        "HEDGE_HTTP_HEAD_MS",
+                                        "HEDGE_HTTP_BODY_MS",
+                                        "HEDGE_HTTP_ANSWER_MS",
+                                        "HEDGE_HTTP_IDLE_MS",
                                         "HEDGE_POLICY",
                                         "HEDGE_SHADOW_POLICY",
                                         "HEDGE_SPLINE_KNOTS",
@@ -242,7 +248,8 @@ bool settings_read(settings *s, char message[SETTING_MESSAGE_MAX])
     return check_names(message) && settings_read_jwt(&s->jwt, message) &&
            read_address(s, message) && read_policy(s, message) && read_journal(s, message) &&
            read_redis(&s->redis, message) && settings_read_clickhouse(&s->clickhouse, message) &&
-           settings_read_postgres(&s->postgres, message) && settings_read_tls(&s->tls, message);
+           settings_read_postgres(&s->postgres, message) && settings_read_tls(&s->tls, message) &&
+           settings_read_http(&s->http, message);
 }
 
 const char *settings_help(void)
@@ -251,6 +258,15 @@ const char *settings_help(void)
            "  HEDGE_API_HOST       127.0.0.1   another than a loopback address: not without "
            "HEDGE_JWT_KEYS\n"
            "  HEDGE_API_PORT       8000        0: any free port, see the log\n"
+           "  HEDGE_HTTP_CONNECTIONS           1024   at once; over it: 503\n"
+           "  HEDGE_HTTP_CONNECTIONS_PER_PEER  256    of one address, 0: any; over it: 429. Behind "
+           "a\n"
+           "                       proxy all come from one address\n"
+           "  HEDGE_HTTP_HEAD_MS, HEDGE_HTTP_BODY_MS   2000, 2000   a request's head, then its "
+           "body\n"
+           "  HEDGE_HTTP_ANSWER_MS, HEDGE_HTTP_IDLE_MS 5000, 15000  until the answer is taken; "
+           "until\n"
+           "                       the next head is there\n"
            "  HEDGE_POLICY         configs/policy.yaml, else the installed one\n"
            "  HEDGE_SHADOW_POLICY  a policy that is tried beside it: recorded, counted, never "
            "answered\n"

@@ -5,6 +5,7 @@
 
 #include "setting.h"
 #include "settings_clickhouse.h"
+#include "settings_http.h"
 #include "settings_jwt.h"
 #include "settings_postgres.h"
 #include "settings_tls.h"
@@ -35,6 +36,7 @@ typedef struct settings {
     char host[64];
     uint16_t port;
     settings_jwt jwt;
+    connections_limits http;
     settings_redis redis;
     settings_postgres postgres;
     settings_clickhouse clickhouse;

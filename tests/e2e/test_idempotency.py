@@ -84,7 +84,7 @@ class Idempotency(daemon.Case):
                 answer = c.ask(method, path, body, headers={"Idempotency-Key": "k"})
                 self.assert_problem(answer, 400, "bad_header")
         d = self.serve()
-        answer = daemon.raw(d.port, b"POST /hedge HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+        answer = daemon.raw(d.port, b"POST /hedge HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n"
                             b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n{}")
         self.assertIn(b" 400 ", answer.split(b"\r\n")[0])
 

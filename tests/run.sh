@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what is missing, builds, and runs every test; the last line counts
-# them. Build folders: build/tests, and build/asan for the unit and property
-# tests once more under AddressSanitizer and UndefinedBehaviorSanitizer, and
+# them. Build folders: build/tests, and build/asan for the unit, property
+# and fuzz tests once more under AddressSanitizer and UndefinedBehaviorSanitizer, and
 # build/tsan for the threaded ones under ThreadSanitizer.
 #   tests/run.sh              everything
 #   tests/run.sh REGEX        the tests whose name matches, without sanitizers
@@ -151,7 +151,7 @@ case $only in
     ;;
 *)
     build_and_run build/tests --
-    sanitized '-R ^(unit|property)[.]' '-R ^unit[.].*_threads$'
+    sanitized '-R ^(unit|property|fuzz)[.]' '-R ^unit[.].*_threads$'
     counted
     ;;
 esac

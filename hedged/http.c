@@ -322,7 +322,7 @@ static int http_error(struct mg_connection *connection, int status, const char *
     else if (connection_is_over(link))
         problem_set(&p, 408, "request_timeout", NULL, "the request took too long");
     else
-        problem_set(&p, status == 411 ? 400 : status, "bad_request", NULL,
+        problem_set(&p, status == 411 || status == 505 ? 400 : status, "bad_request", NULL,
                     "the request is malformed (%s)",
                     message != NULL ? message : "no more is known");
     http_reply_problem(&reply, &p);

@@ -138,8 +138,8 @@ class Form(unittest.TestCase):
     def test_every_object_is_closed(self):
         for at, node in self.document.walk():
             if isinstance(node, dict) and node.get("type") == "object" and "/example" not in at:
-                if "/openapi.json/".replace("/", "~1") in at or "~1openapi.json/" in at:
-                    continue  # OpenAPI's own schema is not ours
+                if "~1openapi.json/" in at or "application~1yaml" in at:
+                    continue  # OpenAPI's own form, and the policy's: docs/policy.md
                 with self.subTest(at):
                     self.assertIs(node.get("additionalProperties"), False)
                     self.assertLessEqual(set(node["required"]), set(node["properties"]))

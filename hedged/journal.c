@@ -448,14 +448,14 @@ int journal_find_key(journal *j, const char *key, hedge_record *out)
     return found;
 }
 
-char *journal_policy_text(journal *j, const uint8_t policy_hash[HEDGE_HASH_SIZE])
+bool journal_policy_text(journal *j, const uint8_t policy_hash[HEDGE_HASH_SIZE], char **out)
 {
-    char *found;
+    bool read;
 
     lock_file(j);
-    found = journal_aside_policy_text(&j->file.aside, policy_hash);
+    read = journal_aside_policy_text(&j->file.aside, policy_hash, out);
     pthread_mutex_unlock(&j->file_lock);
-    return found;
+    return read;
 }
 
 /* ---- for the shipper ------------------------------------------------------ */
@@ -534,7 +534,7 @@ journal *journal_open(const journal_options *options, char message[JOURNAL_MESSA
 {
     journal *j = calloc(1, sizeof(*j));
 
-    *busy = false;
+    *busy = j == NULL;
     if (j == NULL) {
         snprintf(message, JOURNAL_MESSAGE_MAX, "out of memory");
         return NULL;
@@ -557,6 +557,7 @@ journal *journal_open(const journal_options *options, char message[JOURNAL_MESSA
     note_parked(j);
     if (pthread_create(&j->writer_thread, NULL, writer_main, j) != 0) {
         snprintf(message, JOURNAL_MESSAGE_MAX, "the journal's thread cannot be started");
+        *busy = true;
         journal_file_close(&j->file);
         free(j);
         return NULL;

@@ -35,7 +35,7 @@ typedef enum journal_result {
 
 /* Opens or makes the file, checks its newest record against the chain, and
  * starts the writer. NULL: message says what is wrong and what to do, and
- * *busy that another process holds the file, which may pass. */
+ * *busy that it may pass: another process holds the file, a disk or memory fails. */
 journal *journal_open(const journal_options *options, char message[JOURNAL_MESSAGE_MAX],
                       bool *busy);
 
@@ -88,9 +88,9 @@ bool journal_read_halts(journal *j, journal_halt **out, size_t *n,
  * Any thread. */
 int journal_find_key(journal *j, const char *key, hedge_record *out);
 
-/* The canonical text of a policy, malloc'ed; NULL: none of that hash, or it
- * cannot be read. Any thread. */
-char *journal_policy_text(journal *j, const uint8_t policy_hash[HEDGE_HASH_SIZE]);
+/* The canonical text of a policy into *out, malloc'ed; NULL: none of that hash.
+ * False: it cannot be read now, or no memory; *out is NULL. Any thread. */
+bool journal_policy_text(journal *j, const uint8_t policy_hash[HEDGE_HASH_SIZE], char **out);
 
 /* Whether that build has certified the curve of that hash; false too where it
  * cannot be read. Any thread. */

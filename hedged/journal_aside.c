@@ -191,18 +191,23 @@ bool journal_aside_count_parked(journal_aside *a, uint64_t *n)
 
 /* ---- policies ------------------------------------------------------------- */
 
-char *journal_aside_policy_text(journal_aside *a, const uint8_t policy_hash[HEDGE_HASH_SIZE])
+bool journal_aside_policy_text(journal_aside *a, const uint8_t policy_hash[HEDGE_HASH_SIZE],
+                               char **out)
 {
     sqlite3_stmt *s;
     char *copy = NULL;
+    int code;
 
-    if (!prepare(a, "SELECT text FROM policies WHERE hash = ?", &s)) return NULL;
+    *out = NULL;
+    if (!prepare(a, "SELECT text FROM policies WHERE hash = ?", &s)) return false;
     bind_hash(s, 1, policy_hash);
-    if (sqlite3_step(s) == SQLITE_ROW) {
+    code = sqlite3_step(s);
+    if (code == SQLITE_ROW) {
         const char *held = (const char *)sqlite3_column_text(s, 0);
 
         if (held != NULL) copy = strdup(held);
     }
     sqlite3_finalize(s);
-    return copy;
+    *out = copy;
+    return copy != NULL || code == SQLITE_DONE;
 }

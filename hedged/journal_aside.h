@@ -43,7 +43,8 @@ bool journal_aside_parked(journal_aside *a, uint64_t after, size_t limit, journa
 /* How many are parked; false: SQLite's error. */
 bool journal_aside_count_parked(journal_aside *a, uint64_t *n);
 
-/* malloc'ed; NULL: none, or it cannot be read. */
-char *journal_aside_policy_text(journal_aside *a, const uint8_t policy_hash[HEDGE_HASH_SIZE]);
+/* *out: malloc'ed; NULL: none of that hash. False: it cannot be read, or no memory. */
+bool journal_aside_policy_text(journal_aside *a, const uint8_t policy_hash[HEDGE_HASH_SIZE],
+                               char **out);
 
 #endif

@@ -102,8 +102,11 @@ static bool is_wal(journal_file *f)
     bool wal = false;
 
     if (!prepare(f, "PRAGMA journal_mode", &s)) return false;
-    if (sqlite3_step(s) == SQLITE_ROW)
-        wal = strcmp((const char *)sqlite3_column_text(s, 0), "wal") == 0;
+    if (sqlite3_step(s) == SQLITE_ROW) {
+        const char *mode = (const char *)sqlite3_column_text(s, 0); /* NULL: no memory */
+
+        wal = mode != NULL && strcmp(mode, "wal") == 0;
+    }
     sqlite3_finalize(s);
     return wal;
 }
@@ -123,7 +126,8 @@ static bool read_base(journal_file *f)
 {
     char value[128], *end;
 
-    if (!journal_format_setting(f->db, "base", value, sizeof(value))) return true;
+    if (!journal_format_setting(f->db, "base", value, sizeof(value)))
+        return !journal_format_faulty(f->db);
     f->base.seq = strtoull(value, &end, 10);
     return f->base.seq > 0 && *end == ':' && hex_read(end + 1, HEDGE_HASH_SIZE, f->base.hash);
 }
@@ -135,12 +139,15 @@ static bool read_head(journal_file *f)
     uint8_t hash[HEDGE_HASH_SIZE];
     journal_row row, before = {0};
     sqlite3_stmt *s;
-    uint64_t seq = 0;
+    uint64_t seq;
+    bool there;
 
     memcpy(before.hash, f->base.hash, sizeof(before.hash));
     if (!prepare(f, "SELECT ifnull(max(seq), 0) FROM records", &s)) return false;
-    if (sqlite3_step(s) == SQLITE_ROW) seq = (uint64_t)sqlite3_column_int64(s, 0);
+    there = sqlite3_step(s) == SQLITE_ROW;
+    seq = (uint64_t)sqlite3_column_int64(s, 0);
     sqlite3_finalize(s);
+    if (!there) return false;
     if (seq == 0) return f->base.seq == 0; /* the newest record never leaves */
     if (read_row(f, seq, &row) != 1) return false;
     if (seq > f->base.seq + 1 && read_row(f, seq - 1, &before) != 1) return false;
@@ -162,16 +169,24 @@ static bool fail(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char 
     return false;
 }
 
+/* A fault of the moment, after which the same file may well open. */
+static bool may_pass(int code)
+{
+    return code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_NOMEM ||
+           code == SQLITE_IOERR || code == SQLITE_FULL;
+}
+
 static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path,
                         bool *busy)
 {
-    const int code = sqlite3_errcode(f->db);
+    const int code = sqlite3_errcode(f->db) & 0xff;
 
-    *busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
-    if (*busy)
+    *busy = may_pass(code) || !journal_format_faulty(f->db);
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         return fail(f, message, path,
                     "another process holds this journal; one journal, one daemon");
     if (code == SQLITE_NOTADB) return fail(f, message, path, "is not a journal");
+    if (*busy && !may_pass(code)) return fail(f, message, path, "cannot be opened now");
     return fail(f, message, path, sqlite3_errmsg(f->db));
 }
 
@@ -195,18 +210,27 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
     objects = journal_format_count(f->db);
     if (objects < 0) return fail_sqlite(f, message, path, busy);
     if (objects > 0 && !journal_format_identify(f->db, &f->writer))
-        return fail(f, message, path, not_ours);
+        return journal_format_faulty(f->db) ? fail_sqlite(f, message, path, busy)
+                                            : fail(f, message, path, not_ours);
     /* The first write takes the exclusive lock. */
-    if (!run(f, setup) || !run(f, "BEGIN IMMEDIATE; COMMIT") || !is_wal(f))
+    if (!run(f, setup) || !run(f, "BEGIN IMMEDIATE; COMMIT"))
         return fail_sqlite(f, message, path, busy);
+    if (!is_wal(f))
+        return journal_format_faulty(f->db)
+                   ? fail_sqlite(f, message, path, busy)
+                   : fail(f, message, path, "lies on a file system that cannot hold a WAL");
     if (objects == 0 && !journal_format_create(f->db)) return fail_sqlite(f, message, path, busy);
-    if (!journal_format_identify(f->db, &f->writer)) return fail(f, message, path, not_ours);
+    if (!journal_format_identify(f->db, &f->writer))
+        return journal_format_faulty(f->db) ? fail_sqlite(f, message, path, busy)
+                                            : fail(f, message, path, not_ours);
     if (!journal_format_upgrade(f->db) || !prepare_all(f) || !journal_aside_open(&f->aside, f->db))
         return fail_sqlite(f, message, path, busy);
     if (!read_base(f) || !read_head(f))
-        return fail(f, message, path,
-                    "its newest record does not fit the chain; run `hedge verify` on it, keep it, "
-                    "and start with another file");
+        return journal_format_faulty(f->db) ? fail_sqlite(f, message, path, busy)
+                                            : fail(f, message, path,
+                                                   "its newest record does not fit the chain; run "
+                                                   "`hedge verify` on it, keep it, "
+                                                   "and start with another file");
     f->next = f->head;
     check_places(f); /* remembers where they are */
     return true;
@@ -338,6 +362,14 @@ bool journal_file_forget(journal_file *f, uint64_t shipped, int64_t before_ns, s
 
 /* ---- reading -------------------------------------------------------------- */
 
+/* A row's asset is in column 1. */
+static bool is_of_asset(sqlite3_stmt *s, const char *asset)
+{
+    const char *held = (const char *)sqlite3_column_text(s, 1);
+
+    return held != NULL && strcmp(held, asset) == 0;
+}
+
 bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_t limit,
                        journal_row *rows, size_t *n, uint64_t *next_after)
 {
@@ -351,7 +383,7 @@ bool journal_file_rows(journal_file *f, uint64_t after, const char *asset, size_
     sqlite3_bind_int64(s, 2, (sqlite3_int64)(after + JOURNAL_SCAN_MAX));
     while (*n < limit && (code = sqlite3_step(s)) == SQLITE_ROW) {
         *next_after = (uint64_t)sqlite3_column_int64(s, 0);
-        if (asset != NULL && strcmp((const char *)sqlite3_column_text(s, 1), asset) != 0) continue;
+        if (asset != NULL && !is_of_asset(s, asset)) continue;
         journal_row_take(s, 0, 2, &rows[(*n)++]);
     }
     sqlite3_reset(s);

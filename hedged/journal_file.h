@@ -26,7 +26,7 @@ typedef struct journal_file {
     journal_head next; /* of what is written in the open transaction */
 } journal_file;
 
-/* False: message, and *busy if another process holds the file. Nothing stays
+/* False: message, and *busy if it may pass: another process holds the file, a disk or memory fails. Nothing stays
  * open then. */
 bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX],
                        bool *busy);

@@ -49,6 +49,13 @@ static bool run(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
+bool journal_format_faulty(sqlite3 *db)
+{
+    const int code = sqlite3_errcode(db) & 0xff;
+
+    return code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE;
+}
+
 int journal_format_count(sqlite3 *db)
 {
     sqlite3_stmt *s;
@@ -84,8 +91,10 @@ bool journal_format_setting(sqlite3 *db, const char *key, char *out, size_t capa
         return false;
     sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
     if (sqlite3_step(s) == SQLITE_ROW) {
-        snprintf(out, capacity, "%s", (const char *)sqlite3_column_text(s, 0));
-        found = true;
+        const char *held = (const char *)sqlite3_column_text(s, 0); /* NULL: no memory, or NULL */
+
+        found = held != NULL;
+        if (found) snprintf(out, capacity, "%s", held);
     }
     sqlite3_finalize(s);
     return found;
@@ -116,6 +125,7 @@ bool journal_format_upgrade(sqlite3 *db)
     const int format = read_format(db);
 
     if (format == 3) return true;
+    if (format == 0) return false; /* it was known before: SQLite could not read it again */
     if (run(db, "BEGIN IMMEDIATE") && (format == 2 || run(db, format_2)) && run(db, format_3) &&
         run(db, "COMMIT"))
         return true;

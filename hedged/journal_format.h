@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* True if SQLite's latest call failed by its own fault: no memory, a disk, a lock. Then nothing is
+ * known of what is in the file. */
+bool journal_format_faulty(sqlite3 *db);
+
 /* How many tables and the like the file has; -1: it cannot be read. */
 int journal_format_count(sqlite3 *db);
 
@@ -23,7 +27,8 @@ bool journal_format_identify(sqlite3 *db, uint64_t *writer);
  * SQLite's error. */
 bool journal_format_upgrade(sqlite3 *db);
 
-/* One text out of the journal's own settings. False: there is none. */
+/* One text out of the journal's own settings. False: there is none, or
+ * journal_format_faulty. */
 bool journal_format_setting(sqlite3 *db, const char *key, char *out, size_t capacity);
 
 #endif

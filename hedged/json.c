@@ -4,6 +4,7 @@
 
 #include "text.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -153,7 +154,13 @@ cJSON *json_read_object(const char *bytes, size_t n, problem *p)
         return NULL;
     }
     if (!gate(bytes, n, p)) return NULL;
+    errno = 0;
     tree = cJSON_ParseWithLengthOpts(bytes, n + 1, &end, 1);
+    if (tree == NULL && errno == ENOMEM) { /* it does not say so itself */
+        problem_set(p, 503, "out_of_memory", NULL, "no memory to read the body");
+        p->retry_after_s = 1;
+        return NULL;
+    }
     if (tree == NULL) {
         problem_set(p, 400, "bad_json", NULL, "not JSON at byte %zu of the body",
                     end != NULL ? (size_t)(end - bytes) + 1 : 1);

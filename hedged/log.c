@@ -93,8 +93,9 @@ static void write_line(const text *t)
 void log_write(log_level level, const char *event, const log_member *members, size_t n)
 {
     static const char *const levels[] = {"error", "warn", "info"};
+    char line[PIPE_BUF + 1]; /* no more is written, and without memory it is needed most */
     uint64_t suppressed;
-    text t = {0};
+    text t = text_in(line, sizeof(line));
 
     if (!admit(event, &suppressed)) return;
     put_time(&t);
@@ -109,7 +110,6 @@ void log_write(log_level level, const char *event, const log_member *members, si
     if (suppressed > 0) text_member_int(&t, "suppressed", (int64_t)suppressed);
     text_puts(&t, "}\n");
     write_line(&t);
-    text_free(&t);
 }
 
 uint64_t log_suppressed(void)

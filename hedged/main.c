@@ -63,13 +63,14 @@ static int refuse(const char *message, int code)
     return code;
 }
 
+/* What was wrong with the policy; no memory to read it is no fault of its own. */
 static int refuse_policy(const char *name, const char *path, const hedge_error *error)
 {
     char message[1000];
 
     snprintf(message, sizeof(message), "%s=%.300s: %s:%d: %s%s%s", name, path, error->file,
              error->line, error->field, error->field[0] != '\0' ? ": " : "", error->message);
-    return refuse(message, EXIT_CONFIG);
+    return refuse(message, error->code == HEDGE_E_NOMEM ? EXIT_LATER : EXIT_CONFIG);
 }
 
 static int refuse_journal(const char *path, const char *what, int code)

@@ -232,11 +232,12 @@ static bool go_live(policy_watch *w, const char *cause, hedge_policy *policy, po
 static outcome look(policy_watch *w, const char *cause, policy_reload *out)
 {
     hedge_policy *next;
+    const int32_t code =
+        hedge_policy_load_with(w->options.path, w->options.overrides, &out->error, &next);
     outcome o;
 
-    if (hedge_policy_load_with(w->options.path, w->options.overrides, &out->error, &next) !=
-        HEDGE_OK)
-        return REFUSED;
+    if (code == HEDGE_E_NOMEM) fail_ours(w, out, "out of memory; tried again by itself");
+    if (code != HEDGE_OK) return REFUSED;
     o = strcmp(hedge_policy_hash_hex(next), out->previous) == 0 ? UNCHANGED : WENT_LIVE;
     if (o == WENT_LIVE) {
         const outcome certified = certify(w, next, out);

@@ -136,7 +136,13 @@ void route_policy(void *context, const http_request *request, http_reply *reply)
     char *policy = NULL;
     problem p;
 
-    if (hex_read(request->name, sizeof(hash), hash)) policy = journal_policy_text(a->journal, hash);
+    if (hex_read(request->name, sizeof(hash), hash) &&
+        !journal_policy_text(a->journal, hash, &policy)) {
+        problem_set(&p, 503, "journal_failed", NULL, "the policy's text cannot be read now");
+        p.retry_after_s = 1;
+        http_reply_problem(reply, &p);
+        return;
+    }
     if (policy == NULL) {
         problem_set(&p, 404, "not_found", NULL, "the journal holds no policy of that hash");
         http_reply_problem(reply, &p);

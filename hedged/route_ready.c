@@ -217,7 +217,16 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
     put_ship(a, &state, &reasons);
     put_tls(a, &reasons);
     able = put_assets(a, halts.all, &reasons);
-    const bool ready = able > 0 && !halts.all && !state.failing && !reasons.failed;
+    if (reasons.failed) {
+        problem p;
+
+        text_free(&reasons);
+        problem_set(&p, 503, "out_of_memory", NULL, "no memory to tell the reasons");
+        p.retry_after_s = 1;
+        http_reply_problem(reply, &p);
+        return;
+    }
+    const bool ready = able > 0 && !halts.all && !state.failing;
     const bool degraded = reasons.n > 1;
 
     reply->status = ready ? 200 : 503;
@@ -228,7 +237,7 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
                        : degraded ? "degraded"
                                   : "ready");
     text_name(&reply->body, "reasons");
-    if (!reasons.failed) text_put(&reply->body, reasons.bytes, reasons.n);
+    text_put(&reply->body, reasons.bytes, reasons.n);
     text_puts(&reply->body, "]");
     journal_head_write(&reply->body, "journal", &state.head);
     text_puts(&reply->body, "}");

@@ -65,7 +65,7 @@ postgres_answer ship_policies_send(ship_policies *p, postgres_link *link, journa
     hex_write(hash, HEDGE_HASH_SIZE, digits);
     answer = look(link, digits, &there);
     if (answer == POSTGRES_OK && !there) {
-        policy = journal_policy_text(j, hash);
+        journal_policy_text(j, hash, &policy);
         if (policy != NULL)
             answer = put(link, digits, policy);
         else

@@ -13,9 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+text text_in(char *bytes, size_t capacity)
+{
+    return (text){.bytes = bytes, .capacity = capacity, .fixed = true};
+}
+
 void text_free(text *t)
 {
-    free(t->bytes);
+    if (!t->fixed) free(t->bytes);
     *t = (text){0};
 }
 
@@ -29,7 +34,7 @@ static bool reserve(text *t, size_t n)
     if (t->n + n < t->capacity) return true;
     while (capacity <= t->n + n)
         capacity *= 2;
-    grown = realloc(t->bytes, capacity);
+    grown = t->fixed ? NULL : realloc(t->bytes, capacity);
     if (grown == NULL) {
         t->failed = true;
         return false;

@@ -10,9 +10,12 @@
 typedef struct text {
     char *bytes; /* NUL-terminated once anything was put */
     size_t n, capacity;
-    bool failed; /* an allocation failed; nothing is put any more */
+    bool failed; /* no room and no memory for more; nothing is put any more */
+    bool fixed;  /* the bytes are the caller's: neither grown nor freed */
 } text;
 
+/* A text in the caller's bytes, which fails when they are full. */
+text text_in(char *bytes, size_t capacity);
 void text_free(text *t);
 void text_put(text *t, const char *bytes, size_t n);
 void text_puts(text *t, const char *s);

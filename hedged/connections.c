@@ -20,10 +20,11 @@
 #include <sys/socket.h>
 
 #define TICK_MS 50
-#define GRACE_MS 100        /* for one that is refused to say what it wants, and be told */
-#define PATIENCE_MS 500     /* from the end of reading to the end of all */
-#define IDLE_LEAST_MS 1000  /* one that was busy just now is not closed for others' sake */
-#define DESCRIPTORS_OWN 128 /* journal, feeds, shipping, listening, the server's queue */
+#define GRACE_MS 100          /* for one that is refused to say what it wants, and be told */
+#define PATIENCE_MS 500       /* from the end of reading to the end of all */
+#define IDLE_LEAST_MS 1000    /* one that was busy just now is not closed for others' sake */
+#define DESCRIPTORS_OWN 128   /* journal, feeds, shipping, listening, the server's queue */
+#define DESCRIPTORS_ELSE 1024 /* that may lie below a connection's */
 #define BUFFER_BYTES (128 * 1024)
 #define NEVER (UINT64_MAX >> 3)
 
@@ -224,11 +225,8 @@ static void end_one(connection_slot *c, int fd, int64_t now_ns)
 /* Ends those in `due`, of which each peer is known. */
 static void end_all(connections *all, uint32_t n, int64_t now_ns)
 {
-    struct rlimit limit;
-    int most = 65536;
+    const int most = (int)all->slots + DESCRIPTORS_ELSE;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)most)
-        most = (int)limit.rlim_cur;
     for (int fd = 0; fd < most && n > 0; fd++) {
         struct sockaddr_in peer;
 
@@ -405,7 +403,7 @@ static void bound_buffers(uint16_t port)
 {
     static const int bytes = BUFFER_BYTES;
 
-    for (int fd = 0; fd < 1024; fd++) {
+    for (int fd = 0; fd < DESCRIPTORS_ELSE; fd++) {
         struct sockaddr_in own = {0};
         socklen_t n = sizeof(own), size = sizeof(int);
         int listens = 0;

@@ -67,7 +67,7 @@ static bool put_job(journal *j, const job *w)
         return false;
     for (size_t i = 0; i < w->n; i++)
         if (!journal_file_put(&j->file, &w->records[i])) return false;
-    if (w->halt != NULL && !journal_halts_apply(j->file.db, w->records, w->halt)) return false;
+    if (w->halt != NULL && !journal_halts_apply(&j->file, w->records, w->halt)) return false;
     return w->key == NULL || journal_aside_put_key(&j->file.aside, w->key, w->records);
 }
 
@@ -424,7 +424,7 @@ bool journal_read_halts(journal *j, journal_halt **out, size_t *n,
     int read;
 
     lock_file(j);
-    read = journal_halts_read(j->file.db, out, n);
+    read = journal_halts_read(&j->file, out, n);
     if (read < 0)
         snprintf(message, JOURNAL_MESSAGE_MAX, "its halts cannot be read: %.200s",
                  journal_file_fault(&j->file));

@@ -39,9 +39,10 @@ static bool clear(sqlite3 *db, const char *asset)
     return run_once(s);
 }
 
-bool journal_halts_apply(sqlite3 *db, const hedge_record *record, const journal_halt *halt)
+bool journal_halts_apply(journal_file *f, const hedge_record *record, const journal_halt *halt)
 {
-    return record->kind == HEDGE_RECORD_HALT ? set(db, record->seq, halt) : clear(db, halt->asset);
+    return record->kind == HEDGE_RECORD_HALT ? set(f->db, record->seq, halt)
+                                             : clear(f->db, halt->asset);
 }
 
 void journal_halts_note(const journal_halt *halt, char *note, size_t capacity)
@@ -72,6 +73,23 @@ static bool take(sqlite3_stmt *s, journal_halt *out)
            take_text(s, 4, 1, out->reason, sizeof(out->reason));
 }
 
+static bool is_recorded(journal_file *f, const journal_halt *halt)
+{
+    hedge_record r = HEDGE_INIT(hedge_record);
+    char note[sizeof(r.note)];
+    journal_row row;
+    uint64_t next;
+    size_t n;
+
+    if (halt->seq > 0 && halt->seq <= f->base.seq) return true; /* it has left */
+    if (halt->seq == 0 || !journal_file_rows(f, halt->seq - 1, NULL, 1, &row, &n, &next) ||
+        n != 1 || row.seq != halt->seq || hedge_record_decode(row.record, row.n, &r) != HEDGE_OK)
+        return false;
+    journal_halts_note(halt, note, sizeof(note));
+    return r.kind == HEDGE_RECORD_HALT && strcmp(r.asset, halt->asset) == 0 &&
+           strcmp(r.note, note) == 0;
+}
+
 static bool grow(journal_halt **list, size_t n)
 {
     journal_halt *more;
@@ -82,14 +100,14 @@ static bool grow(journal_halt **list, size_t n)
     return more != NULL;
 }
 
-int journal_halts_read(sqlite3 *db, journal_halt **out, size_t *n)
+int journal_halts_read(journal_file *f, journal_halt **out, size_t *n)
 {
     sqlite3_stmt *s;
     int found = 1, code;
 
     *out = NULL;
     *n = 0;
-    if (sqlite3_prepare_v2(db, "SELECT asset, ts_ns, seq, actor, reason FROM halts", -1, &s,
+    if (sqlite3_prepare_v2(f->db, "SELECT asset, ts_ns, seq, actor, reason FROM halts", -1, &s,
                            NULL) != SQLITE_OK)
         return -1;
     while ((code = sqlite3_step(s)) == SQLITE_ROW && found == 1) {
@@ -100,6 +118,8 @@ int journal_halts_read(sqlite3 *db, journal_halt **out, size_t *n)
     }
     if (found == 1 && code != SQLITE_DONE) found = -1;
     sqlite3_finalize(s);
+    for (size_t i = 0; found == 1 && i < *n; i++)
+        if (!is_recorded(f, &(*out)[i])) found = 0;
     if (found == 1) return 1;
     free(*out);
     *out = NULL;

@@ -4,20 +4,19 @@
 #ifndef HEDGED_JOURNAL_HALTS_H
 #define HEDGED_JOURNAL_HALTS_H
 
-#include "journal.h"
-
-#include <sqlite3.h>
+#include "journal_file.h"
 
 /* Inside a transaction, behind its record: sets the halt (HEDGE_RECORD_HALT), or
  * takes it away. False: SQLite's error. */
-bool journal_halts_apply(sqlite3 *db, const hedge_record *record, const journal_halt *halt);
+bool journal_halts_apply(journal_file *f, const hedge_record *record, const journal_halt *halt);
 
 /* Writes what its record says: `ACTOR REASON`. What fits is whole; only a damaged
  * file holds more. */
 void journal_halts_note(const journal_halt *halt, char *note, size_t capacity);
 
-/* Reads all of them into a malloc'ed list. 1: read, 0: one of them cannot be a
- * halt, -1: SQLite's error, or no memory. */
-int journal_halts_read(sqlite3 *db, journal_halt **out, size_t *n);
+/* Reads all of them into a malloc'ed list. 1: read; 0: one of them is no halt, or
+ * is not what its record says, as long as that is in the file (a changed byte
+ * must not free an asset); -1: SQLite's error, or no memory. */
+int journal_halts_read(journal_file *f, journal_halt **out, size_t *n);
 
 #endif

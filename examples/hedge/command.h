@@ -28,6 +28,9 @@ extern const command replay_command;
 extern const command diff_command;
 extern const command explain_command;
 extern const command token_command;
+extern const command halt_command;
+extern const command resume_command;
+extern const command status_command;
 
 /* The line about exit codes that ends each command's help. */
 #define HELP_EXIT_CODES                                                                            \

@@ -9,8 +9,9 @@
 #include "options.h"
 
 static const command *const commands[] = {
-    &eval_command,   &size_command, &check_command,   &plot_command,  &verify_command,
-    &replay_command, &diff_command, &explain_command, &token_command,
+    &eval_command,   &size_command,   &check_command,  &plot_command,
+    &verify_command, &replay_command, &diff_command,   &explain_command,
+    &status_command, &halt_command,   &resume_command, &token_command,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -20,7 +21,7 @@ static void print_help(FILE *out)
           "  hedge size --asset BTC --amount 250000 --score 0.62 --depth 78034.12\n"
           "\n"
           "hedge sizes hedges from sustainability scores and book depth, checks the policies\n"
-          "that decide, and audits the journal of what was decided.\n"
+          "that decide, audits the journal of what was decided, and halts a daemon.\n"
           "\n"
           "Usage: hedge COMMAND [OPTION...] [ARGUMENT...]\n"
           "\n"

@@ -104,9 +104,9 @@ class BitFlips(daemon.Case):
                 c.hedge("BTC", 1.0, override_score=0.3)
                 c.hedge("BTC", 1e12)
                 c.hedge("DOGE")
-                c.post("/halt", {"asset": "ETH", "reason": "a test"})
-                c.hedge("ETH")
-                c.post("/resume", {"asset": "ETH", "reason": "over"})
+                self.assert_status(c.post("/halt", {"asset": "ETH", "reason": "a test"}), 200)
+                self.assert_problem(c.hedge("ETH"), 503, "halted")
+                self.assert_status(c.post("/resume", {"asset": "ETH", "reason": "over"}), 200)
                 for k in range(3):
                     rules["limits"]["min_depth_usd"] = 1000.0 * (1 + life) + k
                     daemon.write_file(d.policy_path, oracle.text(rules))

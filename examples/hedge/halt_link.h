@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * halt_link.h: requests to one daemon or several at the same time, so that none waits for another.
+ */
+#ifndef HEDGE_CLI_HALT_LINK_H
+#define HEDGE_CLI_HALT_LINK_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bytes.h"
+#include "command.h"
+
+#define HALT_LINK_URL "http://127.0.0.1:8000" /* where a daemon listens by itself */
+
+enum { HALT_LINK_URL_MAX = 512 };
+
+/* One request and its answer. */
+typedef struct halt_call {
+    const char *url;               /* the daemon's; without a slash at its end */
+    const char *path;              /* begins with one */
+    const char *body;              /* POST; NULL: GET */
+    long status;                   /* of HTTP; 0: there was no answer, */
+    char message[CURL_ERROR_SIZE]; /* and this is why */
+    bytes reply;
+    CURL *curl; /* its own business */
+} halt_call;
+
+/* Sends all at once, with the token of HEDGE_TOKEN where there is one, and waits for the answers,
+ * 30 seconds at most. False: out of memory. The replies are to be freed with halt_link_free. */
+bool halt_link_ask(halt_call *calls, size_t n);
+void halt_link_free(halt_call *calls, size_t n);
+
+/* Copies a daemon's URL without slashes at its end. False: said on stderr that it is none. */
+bool halt_link_url(const command *self, const char *given, char url[HALT_LINK_URL_MAX]);
+/* There is a token, which then says who asks. */
+bool halt_link_has_token(void);
+
+#endif

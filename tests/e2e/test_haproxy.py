@@ -189,7 +189,11 @@ class Haproxy(daemon.Case):
             for method, path in (("PUT", "/quotes/BTC"), ("POST", "/halt"), ("POST", "/resume"),
                                  ("POST", "/curve/reload"), ("GET", "/decisions"),
                                  ("GET", "/metrics"), ("GET", "/quotes")):
-                self.assert_status(c.ask(method, path, {} if method != "GET" else None), 404, path)
+                body = {"reason": "r"} if method != "GET" else None
+                self.assert_status(c.ask(method, path, body), 404, path)
+            for d in self.daemons:
+                with d.client() as direct:
+                    self.assertEqual(direct.get("/halt").json, {"halted": []}, "none got through")
             self.assert_status(c.post("/curve", {}), 405)
             self.assert_status(c.get("/curve"), 200)
             self.assert_status(c.get("/readyz"), 200)

@@ -45,7 +45,7 @@ BAD = {
     "HEDGE_POLICY": ("/nowhere/policy.yaml",),
 }
 UNSUPPORTED = {
-    "HEDGE_JWT_KEY": "k", "HEDGE_JWT_ISSUER": "me",
+    "HEDGE_JWT_KEY": "k", "HEDGE_JWT_SECRET": "me",
     "HEDGE_TLS_CERT": "/tmp/cert.pem", "HEDGE_TLS_KEY": "/tmp/key.pem",
 }
 

@@ -32,7 +32,7 @@ struct http_server {
     struct mg_context *context;
     char host[64];
     uint16_t port;
-    atomic_bool stopped;
+    atomic_bool stopping, stopped;
     bool loopback_only;
     const http_service *service;
     tls *tls; /* NULL: plain HTTP */
@@ -375,7 +375,7 @@ static int log_message(const struct mg_connection *connection, const char *messa
 
     if (server != NULL && server->context == NULL)
         snprintf(server->error, sizeof(server->error), "%.150s", message);
-    else
+    else if (server == NULL || !atomic_load(&server->stopping)) /* or it is a knock, see below */
         LOG(LOG_WARN, "http", LOG_TEXT("message", message));
     return 1;
 }
@@ -510,6 +510,7 @@ void http_stop(http_server *server)
     bool knocking;
 
     if (server == NULL) return;
+    atomic_store(&server->stopping, true);
     knocking = pthread_create(&knocker, NULL, knock, server) == 0;
     mg_stop(server->context);
     atomic_store(&server->stopped, true);

@@ -46,7 +46,7 @@ BAD = {
 }
 UNSUPPORTED = {
     "HEDGE_JWT_KEY": "k", "HEDGE_JWT_SECRET": "me",
-    "HEDGE_TLS_CERT": "/tmp/cert.pem", "HEDGE_TLS_KEY": "/tmp/key.pem",
+    "HEDGE_TLS_CIPHERS": "ALL", "HEDGE_TLS_CLIENT_NAME": "desk",
 }
 
 

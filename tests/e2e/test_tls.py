@@ -1,0 +1,667 @@
+# SPDX-License-Identifier: MIT
+"""TLS and mTLS: whom the daemon lets in, what it refuses to start with, and certificates that are
+replaced while it serves."""
+import http.client
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import certificates
+import daemon
+import oracle
+from certificates import Authority, Pair
+from daemon import Client, Daemon, MIB, wait_until
+
+BAD_CONFIG = 78  # EX_CONFIG
+QUOTE = {"score": 0.62, "confidence": 0.9, "depth1pct_usd": 78034.12}
+SWAPS = 200
+HANDSHAKES = 2000
+SILENT = 100
+GROWTH = 16 * MIB  # of memory over 1,000 handshakes: noise, not a leak of each
+NO_ANSWER = (OSError, http.client.HTTPException)  # ssl.SSLError is an OSError
+
+
+def setUpModule():
+    if not certificates.available():
+        raise unittest.SkipTest("no openssl command")
+
+
+def context(authority, pair=None, least=None, most=None, ciphers=None, protocols=None):
+    """A client's; `authority`: a file of whom it believes."""
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    c.minimum_version = least or ssl.TLSVersion.TLSv1_2
+    if most is not None:
+        c.maximum_version = most
+    if ciphers is not None:
+        c.set_ciphers(ciphers)
+    if protocols is not None:
+        c.set_alpn_protocols(protocols)
+    c.load_verify_locations(authority)
+    if pair is not None:
+        c.load_cert_chain(pair.cert, pair.key)
+    return c
+
+
+class TlsClient(Client):
+    """One keep-alive connection over TLS."""
+
+    def __init__(self, port, how, timeout=30.0):
+        super().__init__(port, timeout)
+        self.connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout,
+                                                      context=how)
+
+
+class World:
+    """The authorities and the certificates that the tests share; making them takes a second."""
+
+    def __init__(self):
+        self.folder = daemon.new_folder()
+        self.root = Authority(self.folder, "root")
+        self.other = Authority(self.folder, "other")
+        self.between = Authority(self.folder, "between", parent=self.root)
+        self.server = self.root.server()
+        self.client = self.root.issue("client", ("DNS:desk.example", "URI:spiffe://firm/desk"))
+
+
+_world = []
+
+
+def world():
+    if not _world:
+        _world.append(World())
+    return _world[0]
+
+
+class TlsCase(daemon.Case):
+    def setUp(self):
+        self.folder = daemon.new_folder()
+        self.cert = os.path.join(self.folder, "tls.crt")
+        self.key = os.path.join(self.folder, "tls.key")
+        self.place(world().server)
+
+    def place(self, pair):
+        certificates.place(pair, self.cert, self.key)
+
+    def start(self, mutual=False, **settings):
+        if mutual:
+            settings.setdefault("tls_client_ca", world().root.cert)
+        d = Daemon(policy=oracle.policy(calm=True), tls_cert=self.cert, tls_key=self.key, **settings)
+        self.addCleanup(self.end, d)
+        return d
+
+    def end(self, d):
+        code = d.process.poll()
+        d.__exit__()
+        self.assertIn(code, (None, 0), f"it ended by itself: {d.log()}")
+
+    def client(self, d, pair=None, **more):
+        c = TlsClient(d.port, context(world().root.cert, pair, **more))
+        self.addCleanup(c.close)
+        return c
+
+    def serve(self, d, pair=None):
+        with TlsClient(d.port, context(world().root.cert, pair)) as c:
+            self.assert_status(c.put("/quotes/BTC", QUOTE), 200)
+            self.assert_status(c.hedge(), 200)
+
+    def assert_shut_out(self, d, pair=None, why="", **more):
+        """The handshake fails: TLS 1.3 lets a client find out at its first read."""
+        with self.assertRaises(NO_ANSWER, msg=why):
+            with TlsClient(d.port, context(world().root.cert, pair, **more)) as c:
+                c.get("/healthz")
+
+
+class Settings(TlsCase):
+    def refused(self, variable, word, **settings):
+        base = {"HEDGE_TLS_CERT": self.cert, "HEDGE_TLS_KEY": self.key, "HEDGE_API_PORT": "0",
+                "HEDGE_POLICY": os.path.join(self.folder, "policy.yaml")}
+        base.update({k: v for k, v in settings.items()})
+        daemon.write_file(base["HEDGE_POLICY"], oracle.text(oracle.policy()))
+        for arguments in (("--check",), ()):
+            code, _, err = daemon.run(arguments, self.folder, **base)
+            self.assertEqual(code, BAD_CONFIG, f"{settings} {err}")
+            self.assertIn(variable, err)
+            self.assertIn(word, err)
+
+    def file(self, text, mode=0o600):
+        fd, path = tempfile.mkstemp(dir=self.folder)
+        with os.fdopen(fd, "w", encoding="ascii") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def test_half_of_a_set_is_refused(self):
+        ca, crl = world().root.cert, world().root.revoked()
+        self.refused("HEDGE_TLS_KEY", "HEDGE_TLS_CERT", HEDGE_TLS_KEY=None)
+        self.refused("HEDGE_TLS_KEY", "HEDGE_TLS_CERT", HEDGE_TLS_CERT=None)
+        self.refused("HEDGE_TLS_CLIENT_CRL", "HEDGE_TLS_CLIENT_CA", HEDGE_TLS_CLIENT_CRL=crl)
+        self.refused("HEDGE_TLS_CLIENT_NAMES", "HEDGE_TLS_CLIENT_CA", HEDGE_TLS_CLIENT_NAMES="a")
+        self.refused("HEDGE_TLS_CLIENT_CA", "HEDGE_TLS_CERT", HEDGE_TLS_CLIENT_CA=ca,
+                     HEDGE_TLS_CERT=None, HEDGE_TLS_KEY=None)
+        self.refused("HEDGE_TLS_CLIENT_NAME", "not supported", HEDGE_TLS_CLIENT_NAME="a")
+        for names in (",", "a,", ",a", "a,,b", "a, b", "*.desk.example", "a" * 256):
+            self.refused("HEDGE_TLS_CLIENT_NAMES", "commas", HEDGE_TLS_CLIENT_CA=ca,
+                         HEDGE_TLS_CLIENT_NAMES=names)
+
+    def test_files_that_are_not_what_they_should_be_are_refused(self):
+        for variable in ("HEDGE_TLS_CERT", "HEDGE_TLS_KEY", "HEDGE_TLS_CLIENT_CA"):
+            for path, word in (("/nowhere/x.pem", "No such file"), ("/dev/null", "not a file"),
+                               (self.folder, "not a file"), (self.file(""), "empty"),
+                               (self.file("x" * (MIB + 1)), "larger"),
+                               (self.file("nonsense\n"), "holds no")):
+                self.refused(variable, word, **{variable: path})
+        with open(self.cert, encoding="ascii") as f:
+            text = f.read()
+        broken = self.file(text.replace("MI", "!!", 1))
+        self.refused("HEDGE_TLS_CERT", "cannot be read", HEDGE_TLS_CERT=broken)
+        self.refused("HEDGE_TLS_CERT", "certificate 2 cannot be read",
+                     HEDGE_TLS_CERT=certificates.join(self.file(""), self.cert, broken))
+
+    def test_a_key_that_others_may_read_is_refused(self):
+        for mode in (0o644, 0o604, 0o602, 0o666):
+            os.chmod(self.key, mode)
+            self.refused("HEDGE_TLS_KEY", f"mode 0{mode:o}")
+        os.chmod(self.key, 0o640)  # the group is ours
+        self.start().stop()
+        if os.getuid() == 0:
+            os.chown(self.key, -1, 54321)
+            self.refused("HEDGE_TLS_KEY", "group 54321")
+
+    def test_an_encrypted_key_is_refused_with_a_word(self):
+        for form in (("pkcs8", "-topk8", "-v2", "aes-256-cbc"), ("ec", "-aes256")):
+            path = self.file("")
+            certificates.openssl(*form, "-in", self.key, "-out", path, "-passout", "pass:secret")
+            os.chmod(path, 0o600)
+            self.refused("HEDGE_TLS_KEY", "is encrypted", HEDGE_TLS_KEY=path)
+
+    def test_a_certificate_no_client_would_take_is_refused(self):
+        ca = world().root
+        for pair, word in ((ca.server(start=-10, end=-1), "expired on"),
+                           (ca.server(start=1, end=10), "not valid before"),
+                           (ca.issue("server", certificates.SERVER, "clientAuth"), "for servers"),
+                           (ca.server(kind="rsa1024"), "too small"),
+                           (Pair(ca.server().cert, world().server.key), "does not fit the key")):
+            self.place(pair)
+            self.refused("HEDGE_TLS_CERT", word)
+
+    def test_authorities_and_lists_nobody_could_pass_are_refused(self):
+        w = world()
+        ended = Authority(self.folder, "ended", days=-1, start=-10)
+        both = certificates.join(self.file(""), w.root.cert, w.other.cert)
+        for bundle, word in ((w.client.cert, "is not of an authority"),
+                             (w.between.cert, "holds no root"), (ended.cert, "holds no root")):
+            self.refused("HEDGE_TLS_CLIENT_CA", word, HEDGE_TLS_CLIENT_CA=bundle)
+        for bundle, lists, word in ((w.root.cert, w.other.revoked(), "no list that CN=root"),
+                                    (both, w.root.revoked(), "no list that CN=other"),
+                                    (w.root.cert, w.root.revoked(-9, -1), "expired on"),
+                                    (w.root.cert, w.root.revoked(1, 9), "is of"),
+                                    (w.root.cert, w.root.cert, "holds no list")):
+            self.refused("HEDGE_TLS_CLIENT_CRL", word, HEDGE_TLS_CLIENT_CA=bundle,
+                         HEDGE_TLS_CLIENT_CRL=lists)
+
+    def test_check_says_what_the_port_will_speak(self):
+        policy = os.path.join(self.folder, "policy.yaml")
+        daemon.write_file(policy, oracle.text(oracle.policy()))
+        base = {"HEDGE_POLICY": policy, "HEDGE_TLS_CERT": self.cert, "HEDGE_TLS_KEY": self.key}
+        code, out, err = daemon.run(("--check",), self.folder, **base)
+        self.assertEqual(code, 0, err)
+        self.assertIn("TLS as CN=server, 36", out)
+        code, out, _ = daemon.run(("--check",), self.folder, **base,
+                                  HEDGE_TLS_CLIENT_CA=world().root.cert)
+        self.assertEqual(code, 0, err)
+        self.assertIn("mTLS as CN=server", out)
+
+    def test_one_that_ends_soon_is_warned_of(self):
+        self.place(world().root.server(end=13))
+        d = self.start()
+        event = wait_until(lambda: d.events("tls_expiring"), "a warning")[0]
+        self.assertAlmostEqual(event["days"], 13, delta=0.1)
+
+
+class Protocol(TlsCase):
+    def test_requests_pass_and_the_connection_stays(self):
+        d = self.start()
+        self.assertTrue(d.url.startswith("https://"))
+        self.assertEqual(d.events("listening")[0]["tls"], "on")
+        c = self.client(d)
+        self.assert_status(c.put("/quotes/BTC", QUOTE), 200)
+        socket_before = c.connection.sock
+        for _ in range(50):
+            self.assert_status(c.hedge(), 200)
+        self.assertIs(c.connection.sock, socket_before)
+        self.assertEqual(c.metric("hedge_tls_handshakes_total"), 1)
+        body = b'{"asset":"BTC","amount_usd":1000}'
+        self.assert_status(c.post("/hedge", body + b" " * (MIB - len(body))), 200)
+        over = c.post("/hedge", b" ", headers={"Content-Length": str(MIB + 1)})
+        self.assert_problem(over, 413, "too_large")
+
+    def test_long_answers_pass(self):
+        d = self.start()
+        c = self.client(d)
+        self.assert_status(c.put("/quotes/BTC", QUOTE), 200)
+        for _ in range(3):
+            wanted = [{"asset": "BTC", "amount_usd": float(i)} for i in range(1, 400)]
+            self.assert_status(c.post("/hedge/batch", {"requests": wanted}), 200)
+        answer = c.get("/decisions", limit=1000)
+        self.assertGreater(len(answer.body), 200_000)
+        self.assertEqual(len(answer.json["records"]), 1000)
+
+    def test_old_versions_and_weak_suites_are_refused(self):
+        d, v = self.start(), ssl.TLSVersion
+        for version in (v.TLSv1, v.TLSv1_1):
+            self.assert_shut_out(d, why=version, least=version, most=version,
+                                 ciphers="ALL:@SECLEVEL=0")
+        for suite in ("AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384"):
+            self.assert_shut_out(d, why=suite, most=v.TLSv1_2, ciphers=suite)
+        for version in (v.TLSv1_2, v.TLSv1_3):
+            c = self.client(d, least=version, most=version)
+            self.assert_status(c.get("/healthz"), 200)
+            self.assertEqual(c.connection.sock.compression(), None)
+
+    def test_the_protocol_is_agreed_upon(self):
+        d = self.start()
+        c = self.client(d, protocols=["h2", "http/1.1"])
+        self.assert_status(c.get("/healthz"), 200)
+        self.assertEqual(c.connection.sock.selected_alpn_protocol(), "http/1.1")
+        self.assert_shut_out(d, protocols=["h2"])
+
+    def test_no_session_is_resumed(self):
+        d = self.start()
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            how, session = context(world().root.cert, least=version, most=version), None
+            for _ in range(3):
+                with socket.create_connection(("127.0.0.1", d.port), 10) as plain:
+                    with how.wrap_socket(plain, server_hostname="localhost", session=session) as s:
+                        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                        self.assertIn(b" 200 ", s.recv(4096))
+                        self.assertFalse(s.session_reused)
+                        session = s.session
+
+    def test_renegotiation_is_refused(self):
+        d = self.start()
+        with subprocess.Popen(["openssl", "s_client", "-tls1_2", "-connect",
+                               f"127.0.0.1:{d.port}"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as p:
+            out, _ = p.communicate(b"R\n", timeout=30)  # R at a line's start asks for it
+        self.assertIn(b"RENEGOTIATING", out)
+        self.assertIn(b"no renegotiation", out)
+        self.serve(d)
+
+    def test_what_is_no_tls_is_hung_up_on(self):
+        d = self.start()
+        for data in (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x40\x00" + b"A" * 99,
+                     b"\x80" * 5000, b"\x15\x03\x03\x00\x02\x02\x28"):
+            answer = daemon.raw(d.port, data, half_close=True)
+            self.assertNotIn(b"HTTP/1.1 200", answer)
+            self.assertNotIn(b"alive", answer)
+        self.serve(d)
+        self.assertEqual(d.stop(), 0)
+
+    def test_the_library_is_ours_and_only_with_tls(self):
+        """Debian's civetweb asks for libssl.so, which only libssl-dev has: it must get ours."""
+        def loaded(d):
+            with open(f"/proc/{d.process.pid}/maps", encoding="utf-8") as f:
+                return {os.path.realpath(line.split()[-1]) for line in f if "/lib" in line}
+        with_tls = self.start()
+        self.serve(with_tls)
+        with Daemon(policy=oracle.policy(calm=True)) as without:
+            with without.client() as c:
+                self.assert_status(c.get("/healthz"), 200)
+            self.assertFalse([x for x in loaded(without) if x.endswith("/hedge/libssl.so")])
+        for name in ("ssl", "crypto"):
+            found = [x for x in loaded(with_tls) if f"/lib{name}.so" in x]
+            self.assertEqual(len(found), 2, found)  # ours, and the real one that all share
+            self.assertTrue(any(x.endswith(f"/hedge/lib{name}.so") for x in found), found)
+
+
+class Clients(TlsCase):
+    def test_a_certificate_of_the_authority_gets_in(self):
+        w = world()
+        chained = w.between.issue("chained")
+        d = self.start(mutual=True)
+        self.assertEqual(d.events("listening")[0]["tls"], "mutual")
+        for pair in (w.client, chained, w.root.issue("rsa", kind="rsa"),
+                     w.root.issue("no use named", use=None)):
+            self.serve(d, pair)
+
+    def test_anybody_else_is_shut_out(self):
+        w = world()
+        alone = os.path.join(self.folder, "alone.pem")
+        key = certificates.new_key(os.path.join(self.folder, "alone.key"))
+        certificates.openssl("req", "-x509", "-new", "-config", w.root.config, "-key", key, "-subj",
+                             "/CN=client", "-days", "9", "-out", alone)
+        d = self.start(mutual=True)
+        unchained = w.between.issue("unchained")
+        cases = {"none": None, "expired": w.root.issue("client", start=-9, end=-1),
+                 "not yet": w.root.issue("client", start=1, end=9),
+                 "another authority": w.other.issue("client", ("DNS:desk.example",)),
+                 "serverAuth only": w.root.issue("client", use="serverAuth"),
+                 "signed by itself": Pair(alone, key),
+                 "weak": w.root.issue("client", kind="rsa1024"),
+                 "intermediate missing": Pair(unchained.alone, unchained.key)}
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for why, pair in cases.items():
+                self.assert_shut_out(d, pair, f"{why} {version}", least=version, most=version,
+                                     ciphers="DEFAULT:@SECLEVEL=0")
+        self.serve(d, w.client)
+        told = {e["reason"] for e in d.events("tls_client_refused")}
+        for word in ("certificate has expired", "certificate is not yet valid"):
+            self.assertIn(word, told)
+        with TlsClient(d.port, context(w.root.cert, w.client)) as c:
+            self.assertGreaterEqual(c.metric("hedge_tls_clients_refused_total"), 14)
+
+    def test_too_long_a_chain_is_shut_out(self):
+        w, files = world(), []
+        deep = w.root
+        for level in range(6):
+            deep = Authority(self.folder, f"deep{level}", parent=deep)
+            files.insert(0, deep.cert)
+        pair = deep.issue("client")
+        d = self.start(mutual=True)
+        self.assert_shut_out(d, Pair(certificates.join(pair.cert, pair.alone, *files), pair.key))
+        self.serve(d, w.client)
+
+    def test_one_that_is_revoked_is_shut_out(self):
+        authority = Authority(self.folder, "firm")
+        good, bad = authority.issue("good"), authority.issue("bad")
+        authority.revoke(bad)
+        d = self.start(tls_client_ca=authority.cert, tls_client_crl=authority.revoked())
+        self.serve(d, good)
+        self.assert_shut_out(d, bad)
+        self.assertIn("certificate revoked", {e["reason"] for e in d.events("tls_client_refused")})
+
+    def test_names_are_equal_or_forbidden(self):
+        w = world()
+        d = self.start(mutual=True, tls_client_names="spiffe://firm/risk,desk.example")
+        self.serve(d, w.client)
+        self.serve(d, w.root.issue("risk", ("DNS:else.example", "URI:spiffe://firm/risk")))
+        wrong = {"no names": (), "a longer one": ("DNS:desk.example.org",),
+                 "a part": ("DNS:desk",), "below it": ("DNS:a.desk.example",),
+                 "a wildcard": ("DNS:*.example",), "another case": ("DNS:DESK.example",),
+                 "both": ("URI:spiffe://firm/risk,desk.example".replace(",", "%2C"),),
+                 "mail": ("email:desk.example@desk.example",)}
+        for why, names in wrong.items():
+            # The subject's common name is never looked at.
+            pair = w.root.issue("desk.example", names)
+            for method, path in (("GET", "/healthz"), ("GET", "/metrics"), ("POST", "/hedge"),
+                                 ("GET", "/nowhere")):
+                with TlsClient(d.port, context(w.root.cert, pair)) as c:
+                    answer = c.ask(method, path)
+                    self.assert_problem(answer, 403, "forbidden", why)
+                    self.assertEqual(answer.headers["Connection"], "close")
+
+    def test_a_list_that_has_expired_lets_nobody_in(self):
+        authority = Authority(self.folder, "firm")
+        pair = authority.issue("client")
+        d = self.start(tls_client_ca=authority.cert,
+                       tls_client_crl=authority.revoked(until=8 / 86400))
+        c = self.client(d, pair)
+        self.assert_status(c.get("/healthz"), 200)
+
+        def codes():
+            return {r["code"] for r in c.get("/readyz").json["reasons"]}
+        wait_until(lambda: "tls_list_expired" in codes(), "readiness to say so", 20)
+        self.assert_shut_out(d, pair)
+        wait_until(lambda: d.events("tls_list_expired"), "a line in the log")
+
+
+class Replacing(TlsCase):
+    def shown(self, d, pair=None):
+        """The serial number of the certificate that the daemon shows to a new client."""
+        how = context(world().root.cert, pair)
+        with socket.create_connection(("127.0.0.1", d.port), 30) as plain:
+            with how.wrap_socket(plain, server_hostname="localhost") as s:
+                return s.getpeercert()["serialNumber"]
+
+    def test_two_hundred_swaps_under_load_lose_no_request(self):
+        d = self.start()
+        self.serve(d)
+        pairs = [world().root.server(), world().server]
+        done, wrong, counts = threading.Event(), [], [0, 0]
+
+        def ask(i, stay):
+            c = TlsClient(d.port, context(world().root.cert))
+            while not done.is_set():
+                try:
+                    answer = c.hedge()
+                    if answer.status != 200:
+                        wrong.append(answer)
+                    counts[i] += 1
+                    if not stay:
+                        c.close()
+                except NO_ANSWER as error:
+                    wrong.append(error)
+            c.close()
+        threads = [threading.Thread(target=ask, args=(i, i == 0)) for i in range(2)]
+        for t in threads:
+            t.start()
+        try:
+            with TlsClient(d.port, context(world().root.cert)) as c:
+                for i in range(SWAPS):
+                    self.place(pairs[i % 2])
+                    d.signal(daemon.signal.SIGHUP)
+                    wait_until(lambda i=i: c.metric("hedge_tls_reloads_total", result="ok") > i,
+                               f"swap {i}", 30)
+                self.assertEqual(c.metric("hedge_tls_reloads_total", result="refused"), 0)
+        finally:
+            done.set()
+            for t in threads:
+                t.join()
+        self.assertFalse(wrong, f"{len(wrong)} of {counts}: {wrong[:3]}")
+        self.assertGreater(min(counts), SWAPS // 2, counts)
+        print(f"{SWAPS} swaps, {counts[0]} requests on one connection, {counts[1]} on one each")
+
+    def test_files_are_seen_without_a_signal(self):
+        """As Kubernetes swaps them: a link to a folder, behind links to the files."""
+        pairs = [world().server, world().root.server()]
+        for i, pair in enumerate(pairs):
+            os.mkdir(os.path.join(self.folder, f"v{i}"))
+            shutil.copy(pair.cert, os.path.join(self.folder, f"v{i}", "tls.crt"))
+            shutil.copy(pair.key, os.path.join(self.folder, f"v{i}", "tls.key"))
+        os.symlink("v0", os.path.join(self.folder, "..data"))
+        for name in (self.cert, self.key):
+            os.remove(name)
+            os.symlink(os.path.join("..data", os.path.basename(name)), name)
+        d = self.start()
+        c = self.client(d)
+        self.assert_status(c.get("/healthz"), 200)
+        before = self.shown(d)
+        os.symlink("v1", os.path.join(self.folder, "..data_tmp"))
+        os.replace(os.path.join(self.folder, "..data_tmp"), os.path.join(self.folder, "..data"))
+        wait_until(lambda: self.shown(d) != before, "the new certificate", 20)
+        self.assert_status(c.get("/healthz"), 200, "the connection from before goes on")
+
+    def test_bytes_written_in_place_are_seen(self):
+        d = self.start()
+        before = self.shown(d)
+        other = world().root.server()
+        for source, target in ((other.cert, self.cert), (other.key, self.key)):
+            with open(source, "rb") as f, open(target, "r+b") as out:
+                data = f.read()
+                out.write(data)
+                out.truncate(len(data))
+        wait_until(lambda: self.shown(d) != before, "the new certificate", 20)
+
+    def test_half_of_a_replacement_changes_nothing(self):
+        d = self.start()
+        before, other = self.shown(d), world().root.server()
+        c = self.client(d)
+        shutil.copy(other.cert, self.cert)
+        d.signal(daemon.signal.SIGHUP)
+        event = wait_until(lambda: d.events("tls_refused"), "the mismatch in the log", 20)[0]
+        self.assertIn("does not fit the key", event["message"])
+        self.assertEqual(self.shown(d), before)
+        reasons = c.get("/readyz").json["reasons"]
+        self.assertTrue(any(r["code"] == "tls_refused" and "does not fit" in r["detail"]
+                            for r in reasons), reasons)
+        self.assertEqual(c.metric("hedge_tls_ok"), 0)
+        self.assertEqual(c.metric("hedge_tls_reloads_total", result="refused"), 1)
+        shutil.copy(other.key, self.key)
+        wait_until(lambda: self.shown(d) != before, "the other half", 20)
+        self.assertTrue(wait_until(lambda: d.events("tls_healed"), "a word that it is well"))
+        self.assertEqual(c.metric("hedge_tls_ok"), 1)
+
+    def test_a_short_mismatch_is_not_told(self):
+        d = self.start()
+        before, other = self.shown(d), world().root.server()
+        shutil.copy(other.cert, self.cert)
+        d.signal(daemon.signal.SIGHUP)
+        self.assertEqual(self.shown(d), before)
+        shutil.copy(other.key, self.key)
+        wait_until(lambda: self.shown(d) != before, "the new certificate", 20)
+        if d.events("tls_refused"):
+            self.skipTest("this machine took over 2 seconds between the two halves")
+
+    def test_a_bad_set_keeps_the_old_one(self):
+        d = self.start()
+        c, before = self.client(d), self.shown(d)
+        bad = {"expired on": lambda: self.place(world().root.server(start=-9, end=-1)),
+               "mode 0644": lambda: (self.place(world().root.server()), os.chmod(self.key, 0o644)),
+               "No such file": lambda: os.remove(self.cert),
+               "holds no certificate": lambda: daemon.write_file(self.cert, "gone\n")}
+        for i, (word, spoil) in enumerate(bad.items()):
+            self.place(world().server)
+            spoil()
+            d.signal(daemon.signal.SIGHUP)
+            wait_until(lambda word=word: any(word in e["message"] for e in d.events("tls_refused")),
+                       f"{word} in the log", 20)
+            self.assertEqual(self.shown(d), before)
+            self.assertGreaterEqual(c.metric("hedge_tls_reloads_total", result="refused"), i + 1)
+        self.place(world().server)
+        wait_until(lambda: c.metric("hedge_tls_ok") == 1, "good again", 20)
+        self.assertEqual(self.shown(d), before)
+
+    def test_a_new_list_shuts_out_whom_it_names(self):
+        authority = Authority(self.folder, "firm")
+        good, bad = authority.issue("good"), authority.issue("bad")
+        revoked = os.path.join(self.folder, "crl.pem")
+        shutil.copy(authority.revoked(), revoked)
+        d = self.start(tls_client_ca=authority.cert, tls_client_crl=revoked)
+        stays, c = self.client(d, bad), self.client(d, good)
+        self.assert_status(stays.get("/healthz"), 200)
+        authority.revoke(bad)
+        shutil.copy(authority.revoked(), revoked)
+        d.signal(daemon.signal.SIGHUP)
+        wait_until(lambda: c.metric("hedge_tls_reloads_total", result="ok") == 1, "the new list", 20)
+        self.assert_shut_out(d, bad)
+        self.assert_status(stays.get("/healthz"), 200, "until it hangs up")
+        self.serve(d, good)
+
+    def test_a_new_authority_is_believed_and_the_old_one_no_longer(self):
+        bundle = os.path.join(self.folder, "ca.pem")
+        shutil.copy(world().root.cert, bundle)
+        d = self.start(tls_client_ca=bundle)
+        c, newcomer = self.client(d, world().client), world().other.issue("newcomer")
+        self.assert_status(c.get("/healthz"), 200)
+        self.assert_shut_out(d, newcomer)
+        shutil.copy(world().other.cert, bundle)
+        d.signal(daemon.signal.SIGHUP)
+        wait_until(lambda: c.metric("hedge_tls_reloads_total", result="ok") == 1, "the new one", 20)
+        self.serve(d, newcomer)
+        self.assert_shut_out(d, world().client)
+
+
+class Bounds(TlsCase):
+    def test_those_who_stall_hold_nobody_up(self):
+        d = self.start()
+        hello = ssl.MemoryBIO()
+        with_hello = context(world().root.cert).wrap_bio(ssl.MemoryBIO(), hello,
+                                                         server_hostname="localhost")
+        with self.assertRaises(ssl.SSLWantReadError):
+            with_hello.do_handshake()
+        half = hello.read()[:100]
+        sockets = []
+        try:
+            for i in range(2 * SILENT):
+                s = socket.create_connection(("127.0.0.1", d.port), 30)
+                sockets.append(s)
+                if i % 2:
+                    s.sendall(half)
+            self.serve(d)
+            # Each is hung up on by and by: the daemon says so first.
+            for s in sockets:
+                s.settimeout(30)
+                try:
+                    while s.recv(4096):
+                        pass
+                except ConnectionResetError:
+                    pass
+            self.serve(d)
+        finally:
+            for s in sockets:
+                s.close()
+
+    def test_one_that_trickles_is_hung_up_on(self):
+        d = self.start()
+        with socket.create_connection(("127.0.0.1", d.port), 30) as s:
+            s.sendall(b"\x16\x03\x01\x02\x00")
+            sent, end = 0, time.monotonic() + 60
+            try:
+                while time.monotonic() < end:
+                    s.sendall(b"\x01" if sent == 0 else b"\x00")
+                    sent += 1
+                    time.sleep(0.1)
+            except OSError:
+                pass
+        self.assertLess(sent, 400)
+        self.serve(d)
+
+    def test_handshakes_leave_nothing_behind(self):
+        d = self.start(mutual=True, tls_client_names="desk.example")
+        how = context(world().root.cert, world().client)
+
+        def shake(n):
+            for _ in range(n):
+                with socket.create_connection(("127.0.0.1", d.port), 30) as plain:
+                    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    with how.wrap_socket(plain, server_hostname="localhost") as s:
+                        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                        self.assertIn(b" 200 ", s.recv(4096))
+
+        def descriptors():
+            return len(os.listdir(f"/proc/{d.process.pid}/fd"))
+        shake(HANDSHAKES // 2)
+        memory, files = d.memory()["VmRSS"], descriptors()
+        shake(HANDSHAKES // 2)
+        wait_until(lambda: descriptors() <= files, f"back to {files} descriptors")
+        grown = d.memory()["VmRSS"] - memory
+        print(f"{HANDSHAKES // 2} handshakes more: {grown} bytes of memory")
+        self.assertLess(grown, GROWTH)
+
+    def test_it_stops_in_order_with_clients_there(self):
+        d = self.start(mutual=True)
+        c = self.client(d, world().client)
+        self.assert_status(c.get("/healthz"), 200)
+        with socket.create_connection(("127.0.0.1", d.port), 30):
+            self.assertEqual(d.stop(), 0)
+        self.assertFalse([e for e in d.events("http")], d.log())
+
+
+class Tool(TlsCase):
+    def test_the_tool_reads_a_daemon_over_mutual_tls(self):
+        d = self.start(mutual=True)
+        self.serve(d, world().client)
+        files = {"HEDGE_CA": world().root.cert, "HEDGE_CLIENT_CERT": world().client.cert,
+                 "HEDGE_CLIENT_KEY": world().client.key}
+
+        def verify(**variables):
+            done = subprocess.run([daemon.program("HEDGE_CLI"), "verify", "--url", d.url],
+                                  env={**daemon.environment({}), **variables}, timeout=60,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            return done.returncode, done.stdout + done.stderr
+        code, words = verify(**files)
+        self.assertEqual(code, 0, words)
+        code, words = verify(**{**files, "HEDGE_CA": world().other.cert})
+        self.assertNotEqual(code, 0, words)
+        code, words = verify(HEDGE_CA=world().root.cert)
+        self.assertNotEqual(code, 0, words)
+
+
+if __name__ == "__main__":
+    daemon.main()

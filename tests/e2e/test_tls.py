@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import unittest
+import warnings
 
 import certificates
 import daemon
@@ -69,6 +70,8 @@ class World:
         self.client = self.root.issue("client", ("DNS:desk.example", "URI:spiffe://firm/desk"))
 
 
+# That old versions are old is what is tested.
+warnings.filterwarnings("ignore", "ssl.TLSVersion", DeprecationWarning)
 _world = []
 
 
@@ -111,10 +114,22 @@ class TlsCase(daemon.Case):
             self.assert_status(c.hedge(), 200)
 
     def assert_shut_out(self, d, pair=None, why="", **more):
-        """The handshake fails: TLS 1.3 lets a client find out at its first read."""
-        with self.assertRaises(NO_ANSWER, msg=why):
-            with TlsClient(d.port, context(world().root.cert, pair, **more)) as c:
-                c.get("/healthz")
+        """The handshake fails: TLS 1.3 lets a client find out at its first read. In a thread of
+        its own: OpenSSL keeps what went wrong for a thread, and Python 3.13 may then take it for
+        a fault of the next connection."""
+        found = []
+
+        def attempt():
+            try:
+                with TlsClient(d.port, context(world().root.cert, pair, **more)) as c:
+                    found.append(c.get("/healthz"))
+            except NO_ANSWER as error:
+                found.append(error)
+        thread = threading.Thread(target=attempt)
+        thread.start()
+        thread.join()
+        self.assertEqual(len(found), 1, why)
+        self.assertIsInstance(found[0], NO_ANSWER, why)
 
 
 class Settings(TlsCase):

@@ -9,6 +9,12 @@
 
 #include "feed_clickhouse.h"
 
+/* Caps that short inputs come to, too. */
+#undef CLICKHOUSE_LINK_REPLY_MAX
+#undef CLICKHOUSE_LINK_HEAD_MAX
+#define CLICKHOUSE_LINK_REPLY_MAX 2048
+#define CLICKHOUSE_LINK_HEAD_MAX 256
+
 static long http_status;
 static size_t piece;
 static fuzz_input head, body;
@@ -84,6 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     pthread_mutex_init(&feed.lock, NULL);
     good = ask(&feed);
     pthread_mutex_destroy(&feed.lock);
+    REQUIRE(feed.link.reply.n <= CLICKHOUSE_LINK_REPLY_MAX);
+    REQUIRE(!good || (head.left <= CLICKHOUSE_LINK_HEAD_MAX && feed.link.reply.n == body.left));
     text_free(&feed.link.reply);
     REQUIRE(feed.state.polls == 1 && feed.state.failures == !good);
     REQUIRE(feed.state.connected == good && (feed.state.fault[0] == '\0') == good);

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Looks for inputs that break a fuzz target, each for so many seconds, one after another on one core:
+# Looks for inputs that break a fuzz target, each for so many seconds, one by one on one core:
 #   tests/fuzz/run.sh [--keep] SECONDS [TARGET...]
-# Build folder: build/fuzz; what is found stays in build/fuzz/found. --keep merges the inputs that
-# reach something new into tests/fuzz/corpus, at most 60 files and 100 KiB a target. Exit 1: a finding.
+# Build folder: build/fuzz; what is found stays in build/fuzz/found. --keep merges the inputs
+# that reach something new into tests/fuzz/corpus, at most 60 files and 100 KiB a target.
+# Exit 1: a finding.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 keep=

@@ -32,16 +32,17 @@ last() { # word, log
     sed -n "s/.*$1: *\([0-9][0-9]*\).*/\1/p" "$2" | tail -1
 }
 
-# Takes inputs over that reach what the corpus does not, the small ones first.
+# Takes inputs over that reach what the corpus does not: those that reach the most come first, in
+# the order that libFuzzer writes them.
 keep_new() { # target, gathered
     corpus=tests/fuzz/corpus/$1
     rm -rf "$found/merged"
     mkdir -p "$found/merged"
     cp "$corpus"/* "$found/merged"
-    "$folder/tests/fuzz/fuzz_$1" -merge=1 $2 "$found/merged" "$3" >/dev/null 2>&1
+    "$folder/tests/fuzz/fuzz_$1" -set_cover_merge=1 $2 "$found/merged" "$3" >/dev/null 2>&1
     n=$(ls "$corpus" | wc -l)
     bytes=$(cat "$corpus"/* | wc -c)
-    for file in $(ls -Sr "$found/merged"); do
+    for file in $(ls -tr "$found/merged"); do
         [ -e "$corpus/$file" ] && continue
         size=$(wc -c <"$found/merged/$file")
         { [ "$n" -lt 60 ] && [ $((bytes + size)) -le 102400 ]; } || break

@@ -24,7 +24,7 @@ from daemon import MIB, Daemon
 WORKERS = 8
 PIPELINED = 5  # requests on one connection, at most
 HANG_S = 60.0
-GROWTH_MAX = 128 * MIB  # from a fifth of the way to the end
+GROWTH_MAX = 16 * MIB  # from a fifth of the way to the end
 SENTINEL = "SENTINEL"  # the asset of requests that are left alone; nothing mutates into it
 
 POLICY = f"""
@@ -258,8 +258,12 @@ def attack(target, count, seed):
 
 def run(count, seed):
     """One attack from beginning to end; a line a status."""
-    os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "quarantine_size_mb=8")
+    # The allocator keeps memory back for each of the server's 512 threads, and a thread's share
+    # grows as it meets more sizes. What is left without them is what the daemon itself holds.
+    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1")
+    os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=0:thread_local_quarantine_size_kb=0")
     with Daemon(POLICY) as target:
+        sanitized = target.memory()["VmPeak"] > 1 << 40  # the shadow; it looks for leaks at the end
         with target.client() as c:
             for asset in ("BTC", SENTINEL):
                 put = c.put(f"/quotes/{asset}",
@@ -286,7 +290,7 @@ def run(count, seed):
           f"memory grew by {growth / MIB:.0f} MiB")
     for name, n in sorted(answers.items()):
         print(f"  {name:28} {n:9}")
-    if growth > GROWTH_MAX:  # behind the table, which is true all the same
+    if growth > GROWTH_MAX and not sanitized:  # behind the table, which is true all the same
         raise Broken(f"memory grew by {growth} bytes")
     return answers
 

@@ -36,12 +36,13 @@ assets: {{BTC: {{}}, ETH: {{}}, {SENTINEL}: {{}}}}
 # docs/http.md: what may be said, and nothing else.
 CODES = {
     400: {"bad_header", "bad_request", "bad_json", "bad_member", "bad_query"},
-    401: {"unauthorized", "token_expired"}, 403: {"cross_origin", "forbidden"},
+    401: {"unauthorized", "token_expired"}, 403: {"cross_origin", "forbidden", "bad_host"},
     404: {"not_found", "unknown_asset"}, 405: {"method_not_allowed"}, 408: {"request_timeout"},
     409: {"older_quote", "key_in_use"}, 411: {"length_required"}, 413: {"too_large"},
     422: {"bad_value", "bad_policy", "key_reused", "unknown_asset", "bad_amount", "max_amount",
           "bad_override", "extreme_score"},
-    429: {"too_many_requests", "too_many_connections"}, 431: {"headers_too_large"},
+    417: {"bad_expectation"}, 429: {"too_many_requests", "too_many_connections"},
+    431: {"too_many_headers", "too_large"},
     503: {"halted", "no_quote", "bad_quote", "clock_skew", "stale_score", "stale_depth",
           "score_jump", "min_depth", "min_confidence", "not_loaded", "journal_full",
           "journal_failed", "stopping", "out_of_memory", "overloaded"},

@@ -14,7 +14,7 @@
 static struct {
     pthread_mutex_t lock;
     uint64_t seq;
-    char key[JOURNAL_KEY_MAX + 1]; /* of the last request that had one */
+    char key[512]; /* of the last request that had one, and its caller */
     hedge_record answer;
     uint8_t row[HEDGE_RECORD_MAX];
     size_t row_size;
@@ -22,21 +22,30 @@ static struct {
 
 /* ---- the journal -------------------------------------------------------------- */
 
-journal_result __wrap_journal_append(journal *j, hedge_record *records, size_t n);
-journal_result __wrap_journal_append_keyed(journal *j, hedge_record *records, size_t n,
-                                           const char *key);
+uint32_t __wrap_journal_halts(const journal *j);
+journal_result __wrap_journal_append_decisions(journal *j, hedge_record *records, size_t n,
+                                               const char *key, uint32_t halts);
 int __wrap_journal_find_key(journal *j, const char *key, hedge_record *out);
 void __wrap_journal_read_state(journal *j, journal_state *out);
 char *__wrap_journal_policy_text(journal *j, const uint8_t hash[HEDGE_HASH_SIZE]);
 bool __wrap_journal_rows(journal *j, uint64_t after, const char *asset, size_t limit,
                          journal_row **rows, size_t *n, uint64_t *next_after, char *message);
 void __wrap_policy_watch_read_state(policy_watch *w, policy_watch_state *out);
+void __wrap_halt_read_state(halt *h, halt_state *out);
 void __wrap_policy_watch_reload(policy_watch *w, const char *cause, policy_reload *out);
 
-/* Whatever the routes put into the journal can be written and read. */
-journal_result __wrap_journal_append(journal *j, hedge_record *records, size_t n)
+uint32_t __wrap_journal_halts(const journal *j)
 {
     (void)j;
+    return 0;
+}
+
+/* Whatever the routes put into the journal can be written and read. */
+journal_result __wrap_journal_append_decisions(journal *j, hedge_record *records, size_t n,
+                                               const char *key, uint32_t halts)
+{
+    (void)j, (void)halts;
+    REQUIRE(n >= 1 && (key == NULL || (key[0] != '\0' && strlen(key) < sizeof(kept.key))));
     pthread_mutex_lock(&kept.lock);
     for (size_t i = 0; i < n; i++) {
         hedge_record back = HEDGE_INIT(hedge_record);
@@ -48,21 +57,12 @@ journal_result __wrap_journal_append(journal *j, hedge_record *records, size_t n
         REQUIRE(hedge_record_encode(&records[i], bytes, sizeof(bytes), &length) == HEDGE_OK);
         REQUIRE(hedge_record_decode(bytes, length, &back) == HEDGE_OK);
     }
+    if (key != NULL) {
+        strcpy(kept.key, key);
+        kept.answer = records[0];
+    }
     pthread_mutex_unlock(&kept.lock);
     return JOURNAL_OK;
-}
-
-journal_result __wrap_journal_append_keyed(journal *j, hedge_record *records, size_t n,
-                                           const char *key)
-{
-    const journal_result result = __wrap_journal_append(j, records, n);
-
-    REQUIRE(strlen(key) >= 1 && strlen(key) <= JOURNAL_KEY_MAX);
-    pthread_mutex_lock(&kept.lock);
-    strcpy(kept.key, key);
-    kept.answer = records[0];
-    pthread_mutex_unlock(&kept.lock);
-    return result;
 }
 
 int __wrap_journal_find_key(journal *j, const char *key, hedge_record *out)
@@ -126,6 +126,14 @@ void __wrap_policy_watch_reload(policy_watch *w, const char *cause, policy_reloa
 {
     (void)w, (void)cause;
     *out = (policy_reload){.ok = true, .hash = "new", .previous = "old"};
+}
+
+/* ---- the halts ------------------------------------------------------------------ */
+
+void __wrap_halt_read_state(halt *h, halt_state *out)
+{
+    (void)h;
+    *out = (halt_state){0};
 }
 
 /* ---- the app -------------------------------------------------------------------- */

@@ -25,21 +25,6 @@ static bool is_open(void *context)
     return atomic_load(&((app *)context)->open);
 }
 
-/* The server lives to the end of the process. */
-static uint16_t start_once(app *a)
-{
-    static http_service service = {.served = served, .open = is_open};
-    static uint16_t port;
-    const http_options options = {.host = "127.0.0.1"};
-    char message[200];
-
-    if (service.context != NULL) return port;
-    service.routes = fuzz_app_routes(&service.route_count);
-    service.context = a;
-    REQUIRE(http_start(&options, &service, &port, message) != NULL);
-    return port;
-}
-
 static int connect_to(uint16_t port)
 {
     const struct sockaddr_in to = {
@@ -56,7 +41,8 @@ static int connect_to(uint16_t port)
 
 /* Sends the input and reads to the end. A server that has answered and hangs up
  * before it has read everything resets the connection: *cut. */
-static size_t converse(uint16_t port, const uint8_t *bytes, size_t n, char *out, bool *cut)
+static size_t converse(uint16_t port, const uint8_t *bytes, size_t n, char *out, size_t room,
+                       bool *cut)
 {
     const int fd = connect_to(port);
     const struct linger at_once = {.l_onoff = 1};
@@ -72,24 +58,49 @@ static size_t converse(uint16_t port, const uint8_t *bytes, size_t n, char *out,
     }
     shutdown(fd, SHUT_WR);
     for (;;) {
-        const ssize_t part = recv(fd, out + got, REPLIES_MAX - got, 0);
+        const ssize_t part = recv(fd, out + got, room - got, 0);
 
         if (part < 0 && errno == EINTR) continue;
         REQUIRE(part >= 0 || errno == ECONNRESET); /* EAGAIN: it hangs */
         *cut = part < 0;
         if (part <= 0) break;
         got += (size_t)part;
-        REQUIRE(got < REPLIES_MAX);
+        REQUIRE(got < room);
     }
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)); /* ports are few */
     close(fd);
     return got;
 }
 
+/* The server lives to the end of the process. */
+static uint16_t start_once(app *a)
+{
+    static http_service service = {.served = served, .open = is_open};
+    static uint16_t port;
+    static const char good[] = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    const http_options options = {.host = "127.0.0.1",
+                                  .limits = {.most = CONNECTIONS_LEAST,
+                                             .head_ms = 60000,
+                                             .body_ms = 60000,
+                                             .answer_ms = 60000,
+                                             .idle_ms = 60000}};
+    char message[200], reply[1024] = "";
+    bool cut;
+
+    if (service.context != NULL) return port;
+    service.routes = fuzz_app_routes(&service.route_count);
+    service.context = a;
+    REQUIRE(http_start(&options, &service, &port, message) != NULL);
+    /* It serves: else whatever it is sent would be refused, and look good. */
+    converse(port, (const uint8_t *)good, strlen(good), reply, sizeof(reply) - 1, &cut);
+    REQUIRE(strncmp(reply, "HTTP/1.1 200 ", 13) == 0);
+    return port;
+}
+
 static bool is_declared(int status)
 {
-    static const int declared[] = {200, 400, 401, 403, 404, 405, 408,
-                                   409, 411, 413, 422, 429, 431, 503};
+    static const int declared[] = {200, 400, 401, 403, 404, 405, 408, 409,
+                                   411, 413, 417, 422, 429, 431, 503};
 
     for (size_t i = 0; i < sizeof(declared) / sizeof(declared[0]); i++)
         if (status == declared[i]) return true;
@@ -136,7 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     static char replies[REPLIES_MAX + 1];
     app *a = fuzz_app_empty();
     bool cut;
-    const size_t got = converse(start_once(a), bytes, n, replies, &cut);
+    const size_t got = converse(start_once(a), bytes, n, replies, REPLIES_MAX, &cut);
     char *end = replies + got;
 
     *end = '\0';

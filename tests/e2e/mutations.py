@@ -24,7 +24,7 @@ from daemon import MIB, Daemon
 WORKERS = 8
 PIPELINED = 5  # requests on one connection, at most
 HANG_S = 60.0
-GROWTH_MAX = 48 * MIB  # from a fifth of the way to the end; the threads' stacks are 30 of them
+GROWTH_MAX = 48 * MIB  # from a fifth of the way to the end; a cold daemon warms up by 30 of them
 SENTINEL = "SENTINEL"  # the asset of requests that are left alone; nothing mutates into it
 
 POLICY = f"""

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* As sysexits.h has them: do not start it again as it is; try again later. */
@@ -471,6 +472,15 @@ static void block_signals(sigset_t *signals)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* In production no core dump and no process of the same user sees the memory, where passwords are.
+ * (/proc/self stays open to the process itself.) */
+static void keep_memory_private(void)
+{
+    const char *environment = setting_value("HEDGE_ENV");
+
+    if (environment != NULL && strcmp(environment, "prod") == 0) prctl(PR_SET_DUMPABLE, 0L);
+}
+
 int main(int argc, char **argv)
 {
     const bool check = argc == 2 && strcmp(argv[1], "--check") == 0;
@@ -494,6 +504,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "hedged: unknown argument %s\n%s", argv[1], help);
         return 2;
     }
+    keep_memory_private();
     block_signals(&signals); /* first: a SIGHUP during a long start must not end it */
     if (hedge_abi_version() != HEDGE_ABI_VERSION)
         return refuse("libhedge.so is of another ABI than this daemon", EXIT_CONFIG);

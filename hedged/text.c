@@ -121,6 +121,8 @@ void text_json_string(text *t, const char *s)
             text_printf(t, "\\%c", *at);
         else if (*at < 0x20 || *at == 0x7f)
             text_printf(t, "\\u%04x", *at);
+        else if (*at == 0xc2 && at[1] < 0xa0) /* U+0080 to U+009F steer a terminal too */
+            text_printf(t, "\\u%04x", at[1]);
         else
             text_put(t, (const char *)at, n);
         at += n > 0 ? n : 1;

@@ -16,9 +16,9 @@ jobs=$(nproc)
 passed=0 failed=0 skipped=0
 
 # Left out, each for a reason that is said. They try a billion scores, a thousand kills or every bit
-# of a journal, at a tenth of the speed and less; and of --coverage, what tests `hedge` alone, or the
-# installed library.
-slow='e2e[.](bit_flips|certify|kill|kill_ship)'
+# of a journal, at a tenth of the speed and less, or ask what is decided while data grow old; and of
+# --coverage, what tests `hedge` alone, or the installed library.
+slow='e2e[.](bit_flips|certify|fault_table|kill|kill_ship)'
 not_measured='e2e[.](audit.*|cli|haproxy|stream.*|verify)|install[.].*|abi[.].*|corpus[.].*|python[.].*|property[.].*'
 # What threads of the daemon share, under ThreadSanitizer.
 threaded='e2e[.](backends|clickhouse|halt|http_contract|http_hostile|idempotency|journal|metrics|mishaps|postgres|redis|reload|shadow|ship|stale)'

@@ -177,6 +177,7 @@ static bool find_route(const http_service *service, const struct mg_request_info
         if (!matches(service->routes[i].path, path, request->name)) continue;
         if (strcmp(service->routes[i].method, info->request_method) == 0) {
             *route = i;
+            reply->allow = NULL; /* another route of this path had set it */
             return true;
         }
         reply->allow = service->routes[i].allow;

@@ -34,7 +34,7 @@ BATCH = json.dumps({"requests": [{"asset": "BTC", "amount_usd": 1}] * 512}).enco
 # Documented, and out of reach of a client, with the reason.
 NO_WAY = {
     ("POST", "/hedge", 503, "bad_quote"): "the feeds refuse such numbers before the market",
-    ("POST", "/hedge", 503, "halted"): "needs POST /halt",
+    ("POST", "/resume", 503, "journal_full"): "the queue keeps room for halts and resumes",
 }
 
 
@@ -160,8 +160,32 @@ def scene_breakers(heard):
         daemon.write_file(d.policy_path, oracle.text(RULES).replace("60000.0", "0.0"))
         heard.ask(c, "POST", "/curve/reload", expect=(200, None))
         trip("SKEW", None, 503, "clock_skew")
+        heard.ask(c, "POST", "/halt", {"asset": "BTC", "reason": "a test"}, expect=(200, None))
+        trip("BTC", None, 503, "halted")
         heard.ask(c, "GET", "/decisions?limit=1000", expect=(200, None))
         heard.ask(c, "GET", "/quotes", expect=(200, None))
+
+
+def scene_halts(heard):
+    with Daemon(RULES) as d, d.client() as c:
+        def order(path, status, code=None, **body):
+            heard.ask(c, "POST", path, {"reason": "a test", **body}, expect=(status, code))
+        for path in ("/halt", "/resume"):
+            for _ in range(2):  # the second time changes nothing
+                order(path, 200)
+                order(path, 200, asset="BTC", actor="alice")
+            order(path, 422, "unknown_asset", asset="WHO")
+            order(path, 422, "bad_value", reason="")
+            heard.ask(c, "GET", "/halt", expect=(200, None))
+        order("/halt", 200)
+        heard.ask(c, "GET", "/readyz", expect=(503, None))
+        order("/resume", 409, "halted_all", asset="BTC")
+        os.rename(d.journal_path, d.journal_path + ".away")
+        order("/halt", 503, "journal_failed")
+        order("/resume", 503, "journal_failed")
+        order("/halt", 503, "halt_not_latched", asset="MAX")
+        heard.ask(c, "GET", "/halt", expect=(200, None))
+        heard.ask(c, "GET", "/readyz", expect=(503, None))
 
 
 def scene_bad_requests(heard):
@@ -175,11 +199,12 @@ def scene_bad_requests(heard):
             raw(head(method, path, "Origin: http://evil.example", length=0), 403, "cross_origin")
             raw(head(method, path, "Transfer-Encoding: chunked"), 411, "length_required")
             raw(head(method, path, length=MIB + 1), 413, "too_large")
-        for method, path in (("POST", "/hedge"), ("POST", "/hedge/batch"), ("PUT", "/quotes/BTC")):
+        for method, path in (("POST", "/hedge"), ("POST", "/hedge/batch"), ("PUT", "/quotes/BTC"),
+                             ("POST", "/halt"), ("POST", "/resume")):
             for body, code in ((b"{", "bad_json"), (b'{"x":1}', "bad_member")):
                 heard.ask(c, method, path, body, expect=(400, code))
             heard.ask(c, method, path, b"{}", expect=(422, "bad_value"))
-        for path in ("/quotes?x=1", "/curve?points=1", "/decisions?limit=0"):
+        for path in ("/quotes?x=1", "/halt?x=1", "/curve?points=1", "/decisions?limit=0"):
             heard.ask(c, "GET", path, expect=(400, "bad_query"))
         heard.ask(c, "GET", "/curve?asset=WHO", expect=(404, "unknown_asset"))
         heard.ask(c, "PUT", "/quotes/WHO", QUOTE, expect=(404, "unknown_asset"))
@@ -189,6 +214,51 @@ def scene_bad_requests(heard):
         heard.ask(c, "PUT", "/quotes/BTC", {**QUOTE, "ts_ms": 1}, expect=(409, "older_quote"))
         heard.ask(c, "POST", "/hedge", {"asset": "BTC", "amount_usd": 1}, {KEY: "a b"},
                   (400, "bad_header"))
+
+
+def token(folder, scope):
+    """A token with this scope, by the tool's own key of this folder."""
+    code, out, err = daemon.hedge("token", "sign", "--key", f"{folder}/k.key.json", "--sub", "bob",
+                                  "--scope", scope, "--iss", "i", "--aud", "a")
+    if code:
+        raise AssertionError(err)
+    return f"Authorization: Bearer {out.strip()}"
+
+
+def scene_tokens(heard):
+    """No token, one with every scope but the one that is wanted, and too many requests."""
+    folder = daemon.new_folder()
+    code, _, err = daemon.hedge("token", "keys", "--kid", "k", "--out", folder)
+    if code:
+        raise AssertionError(err)
+    keys = {"jwt_keys": f"{folder}/k.jwks.json", "jwt_issuer": "i", "jwt_audience": "a"}
+    every = ("size", "override", "quote", "read", "admin", "halt")
+    with Daemon(RULES, **keys) as d, d.client() as c:
+        for method, path in heard.everywhere():
+            operation = heard.document.operations[method, heard.template(path)]
+            if not operation["security"]:
+                continue
+            wanted = operation["security"][0]["bearer"][0]
+            others = token(folder, " ".join(s for s in every if s != wanted))
+            for more, expect in (((), (401, "unauthorized")),
+                                 (("Authorization: Bearer x.y.z",), (401, "unauthorized")),
+                                 ((others,), (403, "forbidden"))):
+                heard.raw(d.port, method, path, head(method, path, *more, length=0), expect)
+        bearer = dict([token(folder, "size quote").split(": ", 1)])
+        one = {"asset": "BTC", "amount_usd": 1, "override_score": 0.5}
+        heard.ask(c, "PUT", "/quotes/BTC", QUOTE, bearer, (200, None))
+        heard.ask(c, "POST", "/hedge", one, bearer, (403, "forbidden"))
+        heard.ask(c, "POST", "/hedge/batch", {"requests": [one]}, bearer, (200, None))
+    with Daemon(RULES, **keys, max_requests_per_s=1) as d:
+        bearer = token(folder, " ".join(every))
+        for method, path in heard.everywhere():
+            key = (method, heard.template(path), 429, "too_many_requests")
+            if heard.document.operations[key[:2]]["security"]:
+                def limited(method=method, path=path, key=key):
+                    data = head(method, path, bearer, length=2) + b"{}"
+                    heard.note(method, path, parse(daemon.raw(d.port, data)))
+                    return key in heard.seen
+                wait_until(limited, f"{method} {path} is limited", every=0)
 
 
 def scene_slow_bodies(heard):
@@ -321,14 +391,29 @@ def scene_not_loaded(heard):
         heard.ask(c, "POST", "/curve/reload", expect=(503, "not_loaded"))
 
 
+def refuse_memory(heard, port, method, path):
+    """Bodies that are held until there is no room for one more in what the process has."""
+    start, held = head(method, path, length=MIB), []
+    try:
+        for _ in range(20):
+            answer = parse(daemon.raw(port, start + b" " * MIB))
+            if answer.status == 503:
+                break
+            held.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+            held[-1].sendall(start + b" ")
+        heard.note(method, path, answer, 503, "out_of_memory")
+    finally:
+        for s in held:
+            s.close()
+
+
 def scene_no_memory(heard):
     """From here on the process gets no more memory than it has."""
     for method, path in heard.everywhere():
         with Daemon(RULES) as d:
             hard = resource.prlimit(d.process.pid, resource.RLIMIT_DATA)[1]
             resource.prlimit(d.process.pid, resource.RLIMIT_DATA, (4096, hard))  # 0: as it likes
-            data = head(method, path, length=MIB) + b" " * MIB
-            heard.raw(d.port, method, path, data, (503, "out_of_memory"))
+            refuse_memory(heard, d.port, method, path)
             if path == "/decisions":
                 heard.raw(d.port, method, path, head(method, path + "?limit=1000"),
                           (503, "journal_failed"))
@@ -340,7 +425,7 @@ class Answers(daemon.Case):
         cls.document = openapi.load()
         cls.heard = Heard(cls.document)
         cls.memory = not sanitized()
-        for scene in (scene_good, scene_breakers, scene_bad_requests, scene_slow_bodies,
+        for scene in (scene_good, scene_breakers, scene_halts, scene_tokens, scene_bad_requests, scene_slow_bodies,
                       scene_starting, scene_journal, scene_not_loaded):
             begin = time.monotonic()
             scene(cls.heard)
@@ -354,8 +439,6 @@ class Answers(daemon.Case):
 
     def test_every_documented_answer_exists(self):
         missing = self.document.documented() - self.heard.seen - set(NO_WAY)
-        if not any("401" in o["responses"] for o in self.document.operations.values()):
-            missing = {m for m in missing if m[3] != "forbidden"}  # nobody is asked for a token
         if not self.memory:  # a sanitizer's allocator has no such limit
             missing = {m for m in missing if m[3] != "out_of_memory" and m[1] != "/decisions"}
         self.assertEqual(sorted(map(str, missing)), [])

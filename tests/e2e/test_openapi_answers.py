@@ -281,7 +281,7 @@ def scene_crowds(heard):
                     def refused(method=method, path=path):
                         answer = parse(daemon.raw(d.port, head(method, path, length=0)))
                         heard.note(method, path, answer)
-                        return (answer.status, answer.json.get("code")) == expect
+                        return answer.status == expect[0] and answer.code == expect[1]
                     wait_until(refused, f"{method} {path} is {expect}")
             finally:
                 for s in held:

@@ -498,15 +498,6 @@ class Routes(Served):
         self.assertRegex(ready.json["journal"]["hash"], r"^[0-9a-f]{64}$")
         self.assertTrue(any("IDLE" in str(r) for r in ready.json["reasons"]), ready)
 
-    def test_the_openapi_file_is_the_table_of_routes(self):
-        spec = self.client.get("/openapi.json")
-        self.assert_status(spec, 200)
-        self.assertTrue(spec.json["openapi"].startswith("3.1"), spec.json["openapi"])
-        described = {(path.replace("{asset}", "BTC"), method.upper())
-                     for path, item in spec.json["paths"].items()
-                     for method in item if method in ("get", "put", "post", "delete")}
-        self.assertEqual(described, set(ROUTES.items()) | ALSO)
-
     def test_a_daemon_without_a_single_quote_is_unready(self):
         with Daemon(RULES) as d, d.client() as c:
             answer = c.get("/readyz")

@@ -76,18 +76,18 @@ static void try_token(const char *token, size_t n)
     if (jwt_verify(token, n, fixed_keys(), &rules, NOW, &claims) == JWT_GOOD) check_claims(&claims);
 }
 
-static void try_signed(const uint8_t *text, size_t n)
+static void try_signed(const uint8_t *bytes, size_t n)
 {
     static char token[4 * TEXT_MAX];
-    const uint8_t *feed = memchr(text, '\n', n);
+    const uint8_t *feed = memchr(bytes, '\n', n);
     uint8_t signature[EVP_MAX_MD_SIZE];
     unsigned size = 0;
 
     if (feed == NULL || n > TEXT_MAX) return;
     token[0] = '\0';
-    encode(token, text, (size_t)(feed - text));
+    encode(token, bytes, (size_t)(feed - bytes));
     strcat(token, ".");
-    encode(token, feed + 1, n - (size_t)(feed - text) - 1);
+    encode(token, feed + 1, n - (size_t)(feed - bytes) - 1);
     HMAC(EVP_sha256(), "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", 32, (uint8_t *)token, strlen(token),
          signature, &size);
     strcat(token, ".");
@@ -95,14 +95,14 @@ static void try_signed(const uint8_t *text, size_t n)
     try_token(token, strlen(token));
 }
 
-static void try_keys(const char *text, size_t n)
+static void try_keys(const char *bytes, size_t n)
 {
     char message[JWKS_MESSAGE_MAX] = "";
     char *copy = malloc(n + 1);
     jwks *keys;
 
     if (copy == NULL) return;
-    memcpy(copy, text, n);
+    memcpy(copy, bytes, n);
     copy[n] = '\0';
     keys = jwks_read(copy, n, message);
     if (keys == NULL && (message[0] == '\0' || strlen(message) >= JWKS_MESSAGE_MAX)) abort();

@@ -18,7 +18,6 @@
 #define REMEMBERED 500000
 #define TRIES 400000
 
-static char bytes[JWKS_BYTES_MAX + 1];
 
 /* Of this thread alone: other work on the machine does not count. */
 static int64_t spent_ns(void)
@@ -116,14 +115,15 @@ int main(int argc, char **argv)
     char message[JWKS_MESSAGE_MAX], token[JWT_BYTES_MAX + 2];
     token_cache *cache = token_cache_new();
     jwt_rules rules = {.leeway_s = 30};
+    secret_file file;
     jwks *keys;
-    size_t n;
 
     if (argc != 4 || cache == NULL) {
         fputs("usage: bench_auth JWKS ISSUER AUDIENCE < tokens\n", stderr);
         return 2;
     }
-    keys = jwks_load(argv[1], bytes, &n, message);
+    keys = jwks_load(argv[1], &file, message);
+    secret_file_unload(&file);
     if (keys == NULL) {
         fprintf(stderr, "bench_auth: %s\n", message);
         return 1;

@@ -16,10 +16,12 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SMALL_BODY 4096          /* read onto the stack */
 #define SMALL_REPLY 8192         /* sent from the stack */
@@ -32,7 +34,7 @@ struct http_server {
     struct mg_context *context;
     char host[64];
     uint16_t port;
-    atomic_bool stopping, stopped;
+    atomic_bool stopping, stopped, crippled;
     bool loopback_only;
     const http_service *service;
     tls *tls; /* NULL: plain HTTP */
@@ -369,11 +371,21 @@ static int give_context(void **context, void *user_data)
     return 1;
 }
 
+/* A worker that gets no buffer ends, but civetweb goes on giving it connections, which nobody then
+ * answers. This message is all that shows it. Every thread has SIGTERM blocked, and main waits. */
+static void note_crippled(http_server *server, const char *message)
+{
+    if (strstr(message, "Cannot allocate buffer for worker") == NULL) return;
+    atomic_store(&server->crippled, true);
+    kill(getpid(), SIGTERM);
+}
+
 static int log_message(const struct mg_connection *connection, const char *message)
 {
     const struct mg_context *context = mg_get_context(connection);
     http_server *server = context != NULL ? mg_get_user_data(context) : NULL;
 
+    if (server != NULL) note_crippled(server, message);
     if (server != NULL && server->context == NULL)
         snprintf(server->error, sizeof(server->error), "%.150s", message);
     else if (server == NULL || !atomic_load(&server->stopping)) /* or it is a knock, see below */
@@ -503,6 +515,11 @@ static void *knock(void *argument)
         nanosleep(&pause, NULL);
     }
     return NULL;
+}
+
+bool http_is_crippled(const http_server *server)
+{
+    return atomic_load(&server->crippled);
 }
 
 void http_stop(http_server *server)

@@ -74,6 +74,9 @@ typedef struct http_options {
 
 typedef struct http_server http_server;
 
+/* True if it has asked the process to end (SIGTERM), because it had no memory to serve with. */
+bool http_is_crippled(const http_server *server);
+
 /* Serves, and says on which port. NULL: message. The service must outlive it. */
 http_server *http_start(const http_options *options, const http_service *service,
                         uint16_t *port_out, char message[200]);

@@ -418,13 +418,15 @@ static int run(const settings *s, start_policies *p, tls *t, const sigset_t *sig
     }
     idempotency_init(&a.idempotency);
     code = start_parts(&a, p);
-    if (code == 0) {
+    if (code == 0 && !http_is_crippled(server)) {
         atomic_store(&a.open, true);
         log_listening(&a, port);
         wait_for_stop(&a, signals);
         atomic_store(&a.open, false);
         policy_watch_stop(a.watch); /* a request may wait for a reload */
     }
+    if (http_is_crippled(server) && (code == 0 || code == EXIT_STOPPED))
+        code = refuse("out of memory: a thread of the server could not be started", EXIT_LATER);
     http_stop(server);
     if (!stop_parts(&a) && code == 0) code = EXIT_FAILURE;
     auth_free(a.auth);

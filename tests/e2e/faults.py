@@ -23,9 +23,11 @@ class Faults:
         folder = daemon.new_folder()
         self.control = self._file(folder, "control", PAGE)
         self.clock = self._file(folder, "clock", 8)
+        self.step = self._file(folder, "step", PAGE)
         # env, not the daemon's settings: these are no HEDGE_ variables.
         self.wrapper = ["env", "LD_PRELOAD=" + os.path.abspath(os.environ["HEDGE_FAULTS"]),
                         "FAULTS_CONTROL=" + os.path.join(folder, "control"),
+                        "FAULTS_STEP=" + os.path.join(folder, "step"),
                         "FAULTS_CLOCK=" + os.path.join(folder, "clock"),
                         "FAULTS_PATH=" + path_part,
                         "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "")
@@ -44,6 +46,18 @@ class Faults:
         self.control[1:PAGE] = (text[1:] + bytes(PAGE))[:PAGE - 1]
         if text:
             self.control[0] = text[0]
+
+    def fail_at(self, call, number, n, for_ever=False):
+        """The n-th such call from now on, the first is 0, fails or, by "SHORT", does half of it."""
+        self.step[0:8] = bytes(8)
+        self.step[0:PAGE] = struct.pack("5q16s16s", 0, n, for_ever, 0, 0, call.encode(),
+                                        number.encode()).ljust(PAGE, b"\0")
+        self.step[0:8] = struct.pack("q", 1)
+
+    def stop(self):
+        """No step any more; how many such calls there were, and how many failed."""
+        self.step[0:8] = bytes(8)
+        return struct.unpack("2q", self.step[24:40])
 
     def shift(self, seconds):
         """How far the daemon's wall clock is off this process's; its steady clock never is."""

@@ -9,6 +9,7 @@ import http.client
 import os
 import random
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -69,6 +70,13 @@ class Starts(daemon.Case):
         d.kill()
         return total
 
+    def end_of(self, d):
+        """The exit code of one that is ending; None: it is not."""
+        try:
+            return d.process.wait(10)
+        except subprocess.TimeoutExpired:
+            return None
+
     def judge(self, memory, n, for_ever, outcomes):
         where = f"allocation {n} of a start{' and all after it' if for_ever else ''}"
         memory.fail(n, for_ever)
@@ -76,12 +84,19 @@ class Starts(daemon.Case):
         memory.stop()
         where += f" fails, asked for by {memory.caller}"
         if why is None:
-            with d.client() as c:
-                c.put("/quotes/BTC", QUOTE)
-                answer = c.hedge()
-            if answer.status != 200:
-                outcomes.faults.append(f"{where}: started, and answers {answer!r}")
-            outcomes.note("started")
+            try:
+                with d.client(timeout=5) as c:
+                    c.put("/quotes/BTC", QUOTE)
+                    answer = c.hedge()
+            except OSError as fault:
+                answer = daemon.Answer(0, {}, repr(fault).encode())
+            if answer.status != 200:  # a thread's memory: noticed after it listens
+                ended = self.end_of(d)
+            else:
+                ended = d.process.poll()
+            if answer.status != 200 and ended != EXIT_LATER:
+                outcomes.faults.append(f"{where}: started, and answers {answer!r}: {d.log()}")
+            outcomes.note("started" if ended is None else "ended with 75")
             d.kill()
             return
         code = d.process.poll()

@@ -362,6 +362,7 @@ Test(record, holds_texts_of_utf_8_alone)
                                       "\x80",
                                       "a\xc3",
                                       "\xc0\x80",
+                                      "\xc1\xbf",
                                       "\xed\xa0\x80",
                                       "\xf4\x90\x80\x80",
                                       "\xf0\x80\x80\x80",

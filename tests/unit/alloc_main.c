@@ -91,7 +91,7 @@ void OURS(free)(void *block)
 /* ---- what must survive it --------------------------------------------------- */
 
 static char default_policy[] = HEDGE_SOURCE_DIR "/configs/policy.yaml";
-static char rich_policy[512], knots_file[512];
+static char rich_policy[512], knots_file[512], lost_policy[512], many_text[16384];
 
 static const char rich_text[] =
     "curve: {method: steffen, knots: k.yaml}\n"
@@ -101,6 +101,16 @@ static const char rich_text[] =
 static const char knots_text[] = "- [0, 0.1]\n- {score: 0.5, hedge: 0.2}\n- [1, 1]\n";
 static const char bad_text[] =
     "curve: {knots: [[0, 0], [1, 1]]}\nassets: {A: {max_hedge_pct: 7}}\n";
+
+/* Knots that are there, and wrong. */
+static const char lost_text[] = "curve: {knots: bad.yaml}\nassets: {A: {}}\n";
+static const char bad_knots_text[] = "- [0, 0.1]\n- [0.5, 0.2]\n- [0.4, 1]\n";
+
+/* The error says what is returned. */
+static int32_t told(int32_t rc, const hedge_error *error)
+{
+    return rc == HEDGE_OK || error->code == rc ? rc : 1;
+}
 
 static bool null_if_failed(int32_t rc, const void *out)
 {
@@ -132,6 +142,51 @@ static int32_t run_curve(void)
 
     hedge_curve_free(curve);
     return fine ? rc : 1;
+}
+
+static int32_t run_curve_of_many_knots(void)
+{
+    double x[100], y[100];
+    hedge_curve *curve = (hedge_curve *)&seen;
+
+    for (size_t i = 0; i < COUNT(x); i++)
+        x[i] = y[i] = (double)i / 99;
+
+    const int32_t rc = hedge_curve_new(HEDGE_METHOD_STEFFEN, x, y, COUNT(x), NULL, &curve);
+    const bool fine = null_if_failed(rc, curve);
+
+    hedge_curve_free(curve);
+    return fine ? rc : 1;
+}
+
+static int32_t run_curve_refused(void)
+{
+    static const double falling[] = {0.5, 0.4};
+    hedge_curve *curve = (hedge_curve *)&seen;
+    hedge_error error = HEDGE_INIT(hedge_error);
+    const int32_t rc =
+        hedge_curve_new(HEDGE_METHOD_LINEAR, falling, falling, COUNT(falling), &error, &curve);
+
+    return curve == NULL ? told(rc, &error) : 1;
+}
+
+/* Texts and trees that outgrow their first blocks. */
+static int32_t run_parse_many(void)
+{
+    hedge_error error = HEDGE_INIT(hedge_error);
+    hedge_policy *policy = (hedge_policy *)&seen;
+    const int32_t rc = hedge_policy_parse(many_text, strlen(many_text), &error, &policy);
+
+    return policy_done(told(rc, &error), policy, 0);
+}
+
+static int32_t run_load_bad_knots(void)
+{
+    hedge_error error = HEDGE_INIT(hedge_error);
+    hedge_policy *policy = (hedge_policy *)&seen;
+    const int32_t rc = hedge_policy_load(lost_policy, &error, &policy);
+
+    return policy_done(told(rc, &error), policy, 0);
 }
 
 static int32_t run_load_default(void)
@@ -208,6 +263,10 @@ typedef struct trial {
 
 static const trial trials[] = {
     {"hedge_curve_new", run_curve, HEDGE_OK},
+    {"hedge_curve_new of many knots", run_curve_of_many_knots, HEDGE_OK},
+    {"hedge_curve_new of bad knots", run_curve_refused, HEDGE_E_CURVE},
+    {"hedge_policy_parse of many assets", run_parse_many, HEDGE_OK},
+    {"hedge_policy_load of bad knots", run_load_bad_knots, HEDGE_E_CURVE},
     {"hedge_policy_load of the default", run_load_default, HEDGE_OK},
     {"hedge_policy_load with overrides for assets", run_load_rich, HEDGE_OK},
     {"hedge_policy_load_with", run_load_overridden, HEDGE_OK},
@@ -286,6 +345,22 @@ static double decide_columns(const hedge_policy *policy, const double *score, si
     return hedge_size_n(policy, &in, n, &out) == HEDGE_OK ? pct[n - 1] : NAN;
 }
 
+/* What a journal does with a decision. */
+static double keep_record(const hedge_policy *policy, int64_t now_ns)
+{
+    hedge_record record = HEDGE_INIT(hedge_record), read = HEDGE_INIT(hedge_record);
+    uint8_t bytes[HEDGE_RECORD_MAX], hash[HEDGE_HASH_SIZE] = {0};
+    size_t n;
+
+    record.kind = HEDGE_RECORD_DECISION;
+    record.seq = 1;
+    record.ts_ns = now_ns;
+    if (hedge_policy_hash(policy, record.policy_hash) != HEDGE_OK) return NAN;
+    if (hedge_record_encode(&record, bytes, sizeof(bytes), &n) != HEDGE_OK) return NAN;
+    hedge_record_chain(hash, bytes, n, hash);
+    return hedge_record_decode(bytes, n, &read) == HEDGE_OK ? hash[0] : NAN;
+}
+
 /* The default policy's curve has four knots. */
 static double look_at_shape(const hedge_curve *curve, double score)
 {
@@ -323,6 +398,7 @@ static int steady(const hedge_policy *policy, hedge_market *market)
         sum += decide_once(policy, market, i);
         sum += look_at_shape(curve, score[0]);
         if (i % 16 == 0) sum += decide_columns(policy, score, COUNT(score));
+        if (i % 16 == 0) sum += keep_record(policy, i);
         if (i % (CALLS / 3) == 0) sum += certify_a_little(curve);
     }
     if (seen == before && isfinite(sum)) return 0;
@@ -345,6 +421,14 @@ static int nothing_is_allocated_per_decision(void)
     return failed;
 }
 
+static void write_many_assets(void)
+{
+    char *at = stpcpy(many_text, "curve: {knots: [[0, 0], [1, 1]]}\nassets:\n");
+
+    for (int i = 0; i < 40; i++)
+        at += sprintf(at, "  ASSET%d: {max_hedge_pct: 0.%d, curve: {method: steffen}}\n", i, i + 1);
+}
+
 int main(void)
 {
     folder here;
@@ -352,10 +436,13 @@ int main(void)
 
     if (!folder_new(&here) ||
         !folder_write(&here, "k.yaml", knots_text, sizeof(knots_text) - 1, knots_file) ||
+        !folder_write(&here, "bad.yaml", bad_knots_text, sizeof(bad_knots_text) - 1, lost_policy) ||
+        !folder_write(&here, "l.yaml", lost_text, sizeof(lost_text) - 1, lost_policy) ||
         !folder_write(&here, "p.yaml", rich_text, sizeof(rich_text) - 1, rich_policy)) {
         fprintf(stderr, "no folder to write to\n");
         return 1;
     }
+    write_many_assets();
     for (size_t i = 0; i < COUNT(trials); i++)
         failed |= every_allocation_may_fail(&trials[i]);
     failed |= nothing_is_allocated_per_decision();

@@ -154,9 +154,13 @@ class Walk(daemon.Case):
             totals[call] = self.calls_of_a_start(disk, seeded, call)
         print("\n  calls: " + ", ".join(f"{n} {call}" for call, n in totals.items()), flush=True)
         for call, number in pairs():
+            tried = sum(self.counts.values())
             for for_ever in (False, True)[:1 if number in ONCE else 2]:
                 for n in points(totals[call]):
                     self.one_start(disk, seeded, call, number, n, for_ever)
+            if totals[call]:
+                print(f"  {call} {number}: {sum(self.counts.values()) - tried} points, "
+                      f"{len(self.wrong)} wrong so far", flush=True)
 
     def test_starts_with_a_new_journal(self):
         self.walk_starts(None)

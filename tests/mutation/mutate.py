@@ -121,7 +121,7 @@ class Run:
         """(outcome, by which test)."""
         file, out = change.file, change.file[:-2] + ".o"
         (folder / file).write_text(change.text)
-        code, _ = bench.run(["gcc", *self.bench.flags("-O2"), "-c", file, "-o", out], 60,
+        code, _ = bench.run(["gcc", *self.bench.flags(self.bench.level(file)), "-c", file, "-o", out], 60,
                             None, folder)
         if code != 0:
             return "invalid", ""

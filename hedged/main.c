@@ -491,7 +491,7 @@ int main(int argc, char **argv)
     start_policies policies = {0};
     sigset_t signals;
     settings s;
-    tls *t;
+    tls *t = NULL; /* where the policies are bad, it is not read */
     int code;
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "http_check.h"
+#include "http_receive.h"
 #include "http_wire.h"
 #include "log.h"
 #include "tls.h"
@@ -29,6 +30,7 @@
 #define HEAVY_MOST 4             /* heavy routes at work at once */
 #define HEAVY_WAIT_S 2           /* for one's turn */
 #define HELD_MOST (64 << 20)     /* bytes of answers that are being sent; then no heavy ones */
+#define BODIES_MOST (64 << 20)   /* bytes of large bodies at once; then no more of them */
 
 struct http_server {
     struct mg_context *context;
@@ -39,9 +41,10 @@ struct http_server {
     const http_service *service;
     tls *tls; /* NULL: plain HTTP */
     connections *connections;
-    sem_t heavy;        /* turns of the heavy routes */
-    atomic_size_t held; /* bytes of large answers, until they are sent */
-    char error[160];    /* what civetweb says while it starts */
+    sem_t heavy;          /* turns of the heavy routes */
+    atomic_size_t held;   /* bytes of large answers, until they are sent */
+    atomic_size_t bodies; /* bytes of large bodies, until they are answered */
+    char error[160];      /* what civetweb says while it starts */
 };
 
 void http_reply_problem(http_reply *reply, const problem *p)
@@ -143,8 +146,11 @@ static bool read_body(struct mg_connection *connection, char *out, size_t n, pro
     connection_enter(link, CONNECTION_BODY);
     if (mg_get_header(connection, "Expect") != NULL) mg_write(connection, go_on, strlen(go_on));
     while (at < n) {
-        const int got = mg_read(connection, out + at, n - at);
+        int got;
 
+        http_receive_body(true);
+        got = mg_read(connection, out + at, n - at);
+        http_receive_body(false);
         if (got <= 0 && connection_is_over(link))
             return problem_set(p, 408, "request_timeout", NULL, "the body took too long");
         if (got <= 0) return problem_set(p, 400, "bad_request", NULL, "the body ended early");
@@ -207,24 +213,50 @@ static bool begin_heavy(http_server *server, problem *p)
 }
 
 /* Reads the body and runs the handler. False: problem. */
+static bool handle_body(struct mg_connection *connection, http_server *server, size_t route,
+                        http_request *request, http_reply *reply, problem *p)
+{
+    const http_route *to = &server->service->routes[route];
+
+    if (!read_body(connection, request->body, request->body_size, p)) return false;
+    if (to->heavy && !begin_heavy(server, p)) return false;
+    to->handle(server->service->context, request, reply);
+    if (to->heavy) sem_post(&server->heavy);
+    return true;
+}
+
+/* The same with a body that takes memory: there is only so much for all of them,
+ * whoever sends them and however slowly. */
+static bool handle_large(struct mg_connection *connection, http_server *server, size_t route,
+                         http_request *request, http_reply *reply, problem *p)
+{
+    const size_t n = request->body_size + 1;
+    bool ok = false;
+
+    if (atomic_fetch_add(&server->bodies, n) + n <= BODIES_MOST) {
+        request->body = malloc(n);
+        if (request->body != NULL)
+            ok = handle_body(connection, server, route, request, reply, p);
+        else
+            problem_set(p, 503, "out_of_memory", NULL, "no memory for the body");
+        free(request->body);
+    } else {
+        problem_set(p, 503, "overloaded", NULL, "too many send large bodies at once");
+        p->retry_after_s = 1;
+    }
+    atomic_fetch_sub(&server->bodies, n);
+    return ok;
+}
+
 static bool handle(struct mg_connection *connection, http_server *server, size_t route,
                    http_request *request, http_reply *reply, problem *p)
 {
-    const http_service *service = server->service;
     char small[SMALL_BODY + 1];
-    char *large = NULL;
-    bool ok;
 
+    if (request->body_size > SMALL_BODY)
+        return handle_large(connection, server, route, request, reply, p);
     request->body = small;
-    if (request->body_size > SMALL_BODY) request->body = large = malloc(request->body_size + 1);
-    if (request->body == NULL)
-        return problem_set(p, 503, "out_of_memory", NULL, "no memory for the body");
-    ok = read_body(connection, request->body, request->body_size, p) &&
-         (!service->routes[route].heavy || begin_heavy(server, p));
-    if (ok) service->routes[route].handle(service->context, request, reply);
-    if (ok && service->routes[route].heavy) sem_post(&server->heavy);
-    free(large);
-    return ok;
+    return handle_body(connection, server, route, request, reply, p);
 }
 
 static bool check_open(const http_service *service, const http_route *route, problem *p)
@@ -313,9 +345,11 @@ static int begin_request(struct mg_connection *connection)
 
 /* What civetweb refuses by itself, before begin_request: as a problem, too.
  * The connection has no request then that could be relied on. It says 411 where
- * a Content-Length is no number. */
+ * a Content-Length is no number. Its message is not repeated: it may quote what
+ * it could not read, and who asks has shown no token yet. */
 static int http_error(struct mg_connection *connection, int status, const char *message)
 {
+    const http_server *server = mg_get_user_data(mg_get_context(connection));
     connection_slot *link = mg_get_user_connection_data(connection);
     http_reply reply = {0};
     problem p;
@@ -326,9 +360,10 @@ static int http_error(struct mg_connection *connection, int status, const char *
         problem_set(&p, 408, "request_timeout", NULL, "the request took too long");
     else
         problem_set(&p, status == 411 || status == 505 ? 400 : status, "bad_request", NULL,
-                    "the request is malformed (%s)",
-                    message != NULL ? message : "no more is known");
+                    "this is no request of HTTP/1.1 or 1.0");
+    (void)message;
     http_reply_problem(&reply, &p);
+    server->service->served(server->service->context, server->service->route_count, p.status, 0);
     send_reply(connection, &reply, true);
     text_free(&reply.body);
     return 0;
@@ -346,6 +381,13 @@ static bool read_peer(const void *key, struct sockaddr_in *peer)
     *peer =
         (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)info->remote_port)};
     return inet_pton(AF_INET, info->remote_addr, &peer->sin_addr) == 1;
+}
+
+static void *thread_began(const struct mg_context *context, int type)
+{
+    (void)context;
+    if (type == 1) http_receive_begin(); /* a worker; 0 is the one that accepts */
+    return NULL;
 }
 
 static int opened(const struct mg_connection *connection, void **data)
@@ -400,6 +442,7 @@ static struct mg_context *start_threads(http_server *server, const char **option
     const struct mg_callbacks callbacks = {.begin_request = begin_request,
                                            .http_error = http_error,
                                            .log_message = log_message,
+                                           .init_thread = thread_began,
                                            .init_connection = opened,
                                            .connection_close = closed,
                                            .external_ssl_ctx = give_context};
@@ -420,7 +463,7 @@ static struct mg_context *start_threads(http_server *server, const char **option
 static struct mg_context *start_server(http_server *server, const char *address,
                                        const connections_limits *limits)
 {
-    char threads[16], idle[16], wait[16];
+    char threads[16], idle[16], wait[16], head[16];
     const char *options[] = {
         "listening_ports", address, "num_threads", threads,
         /* While all threads are taken, new ones wait in the kernel. */
@@ -428,7 +471,7 @@ static struct mg_context *start_server(http_server *server, const char *address,
         /* For one read or write, and the handshake of TLS; the deadlines of
          * connections.h come first. */
         "request_timeout_ms", wait, "tcp_nodelay", "1", "decode_url", "no", "max_request_size",
-        "16384", "enable_directory_listing", "no", "enable_auth_domain_check",
+        head, "enable_directory_listing", "no", "enable_auth_domain_check",
         "no", /* http_wire looks at a target's host */
         "access_control_allow_origin", "", NULL};
     const int32_t longest = limits->head_ms > limits->body_ms ? limits->head_ms : limits->body_ms;
@@ -436,6 +479,7 @@ static struct mg_context *start_server(http_server *server, const char *address,
     snprintf(threads, sizeof(threads), "%u", limits->most + CONNECTIONS_RESERVE);
     snprintf(idle, sizeof(idle), "%d", limits->idle_ms + 1000);
     snprintf(wait, sizeof(wait), "%d", longest + 1000);
+    snprintf(head, sizeof(head), "%d", HTTP_HEAD_MAX);
     return start_threads(server, options);
 }
 

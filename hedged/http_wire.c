@@ -18,6 +18,7 @@
 #include "http_wire.h"
 
 #include "hex.h"
+#include "http_receive.h"
 
 #include <civetweb.h>
 #include <string.h>
@@ -121,8 +122,10 @@ static bool check_target(const struct mg_request_info *info, problem *p)
 
 bool http_wire_check(const struct mg_request_info *info, problem *p)
 {
-    const char *at = check_request_line(info);
+    const char *at = check_request_line(info), *start = http_receive_start();
 
+    if (start != NULL && info->request_method != start)
+        return bad(p, "there are blanks in front of the request line");
     if (at == NULL) return bad(p, "the request line is malformed");
     for (int i = 0; i < info->num_headers; i++) {
         at = check_header(&info->http_headers[i], at);

@@ -128,10 +128,15 @@ static const char *scan_token(const char *at, int *depth)
 static bool gate(const char *bytes, size_t n, problem *p)
 {
     const char *at = bytes;
-    int depth = 0;
+    int depth = 0, tokens = 0;
 
     while (at < bytes + n) {
         const char *next = scan_token(at, &depth);
+
+        /* Each becomes a node of the tree, many times its own size. */
+        if (strchr("}]:, \t\r\n", *at) == NULL && ++tokens > JSON_TOKENS_MAX)
+            return problem_set(p, 400, "bad_json", NULL, "more than %d names and values",
+                               JSON_TOKENS_MAX);
 
         if (next == NULL && depth > JSON_DEPTH_MAX)
             return problem_set(p, 400, "bad_json", NULL, "nested deeper than %d levels",

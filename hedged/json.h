@@ -12,6 +12,7 @@
 #include <cjson/cJSON.h>
 
 #define JSON_DEPTH_MAX 16
+#define JSON_TOKENS_MAX 16384 /* names and values; a batch of 1,000 requests has 7,001 */
 
 /* Reads one object. bytes[n] must be NUL. NULL, and the problem is bad_json. */
 cJSON *json_read_object(const char *bytes, size_t n, problem *p);

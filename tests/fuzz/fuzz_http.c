@@ -25,16 +25,23 @@ static bool is_open(void *context)
     return atomic_load(&((app *)context)->open);
 }
 
+/* From many addresses in turn: what one has used a moment ago cannot be had again
+ * at once, and thousands are asked for each second. */
 static int connect_to(uint16_t port)
 {
+    static uint32_t turn;
     const struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in from = {.sin_family = AF_INET,
+                                     .sin_addr.s_addr =
+                                         htonl(UINT32_C(0x7f010001) + (turn++ & 0xff) * 256)};
     const struct timeval wait = {.tv_sec = ANSWER_S};
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     REQUIRE(fd >= 0);
     REQUIRE(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0);
     REQUIRE(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == 0);
+    REQUIRE(bind(fd, (const struct sockaddr *)&from, sizeof(from)) == 0);
     REQUIRE(connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0);
     return fd;
 }

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * connections: who is connected, what each is about, and until when.
  *
- * civetweb tells nobody a connection's descriptor. What is overdue is found by
- * asking each of our descriptors for its peer. Numbers are given out from below,
- * so there are few to ask; no further descriptor is needed for that, and it is
- * done only when something is overdue, once for all. The lock is held meanwhile,
- * which connection_close takes before the descriptor is closed: a number that
- * matches is the connection's own. (Should one peer address and port be
- * connected to two of our addresses, both end.) */
+ * A descriptor is used under the lock alone, which connection_close takes before
+ * the descriptor is closed: it is still the connection's own. */
 #include "connections.h"
 
 #include "clock.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,12 +14,11 @@
 #include <sys/socket.h>
 
 #define TICK_MS 50
-#define GRACE_MS 100          /* for one that is refused to say what it wants, and be told */
-#define PATIENCE_MS 500       /* from the end of reading to the end of all */
-#define IDLE_LEAST_MS 1000    /* one that was busy just now is not closed for others' sake */
-#define DESCRIPTORS_OWN 128   /* journal, feeds, shipping, listening, the server's queue */
-#define DESCRIPTORS_ELSE 1024 /* that may lie below a connection's */
-#define BUFFER_BYTES (128 * 1024)
+#define GRACE_MS 100              /* for one that is refused to say what it wants, and be told */
+#define PATIENCE_MS 500           /* from the end of reading to the end of all */
+#define IDLE_LEAST_MS 1000        /* one that was busy just now is not closed for others' sake */
+#define DESCRIPTORS_OWN 128       /* journal, feeds, shipping, listening, the server's queue */
+#define BUFFER_BYTES (128 * 1024) /* of answers, that the kernel keeps for one */
 #define NEVER (UINT64_MAX >> 3)
 
 struct connection_slot {
@@ -33,24 +26,22 @@ struct connection_slot {
     /* Phase in the lowest three bits, deadline in steady nanoseconds above. */
     _Atomic uint64_t state;
     atomic_bool over;
-    atomic_bool known; /* who it is, and with that the refusal */
     _Atomic connection_refusal refusal;
     /* Behind the lock. */
-    const void *key; /* NULL: the slot is free */
+    bool taken; /* the slot is in use */
+    int fd;     /* -1: not known yet */
     connection_slot *next_free;
     bool counted; /* against its peer's limit */
-    struct sockaddr_in peer;
+    in_addr_t peer;
     int64_t over_ns; /* when reading was ended; 0: not */
 };
 
 struct connections {
     connections_limits limits;
-    connections_peer peer;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     pthread_t thread;
     bool stopping;
-    uint16_t port; /* in network order; 0: not known yet */
     uint32_t slots, live;
     connection_slot *slot, *free;
     connection_slot **due; /* scratch of the watch */
@@ -108,33 +99,46 @@ bool connection_is_over(const connection_slot *c)
 
 /* ---- coming and going --------------------------------------------------------- */
 
-static uint32_t count_of_peer(const connections *all, const connection_slot *c)
+static uint32_t count_of_peer(const connections *all, in_addr_t peer)
 {
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < all->slots; i++)
-        n += all->slot[i].key != NULL && all->slot[i].counted &&
-             all->slot[i].peer.sin_addr.s_addr == c->peer.sin_addr.s_addr;
+        n += all->slot[i].taken && all->slot[i].counted && all->slot[i].peer == peer;
     return n;
 }
 
-/* Finds out who it is and whether that one has too many. The lock is held. */
-static void recognize(connection_slot *c)
+/* Whether its peer has too many. The lock is held. */
+static void recognize(connection_slot *c, in_addr_t peer)
 {
     connections *all = c->all;
 
-    if (atomic_load(&c->known) || !all->peer(c->key, &c->peer)) return;
-    if (all->limits.most_per_peer > 0 && atomic_load(&c->refusal) == CONNECTION_WELCOME) {
-        c->counted = count_of_peer(all, c) < all->limits.most_per_peer;
-        if (!c->counted) {
-            atomic_store(&c->refusal, CONNECTION_CROWDED);
-            atomic_fetch_add(&all->crowded, 1);
-        }
-    }
-    atomic_store(&c->known, true); /* last: who sees it sees the refusal */
+    if (all->limits.most_per_peer == 0 || atomic_load(&c->refusal) != CONNECTION_WELCOME) return;
+    c->peer = peer;
+    c->counted = count_of_peer(all, peer) < all->limits.most_per_peer;
+    if (c->counted) return;
+    atomic_store(&c->refusal, CONNECTION_CROWDED);
+    atomic_fetch_add(&all->crowded, 1);
 }
 
-connection_slot *connections_open(connections *all, const void *key)
+void connection_found(connection_slot *c, int fd)
+{
+    static const int buffer = BUFFER_BYTES;
+    struct sockaddr_in peer = {0};
+    socklen_t n = sizeof(peer);
+    bool known;
+
+    if (c == NULL) return;
+    /* It would else grow to megabytes, for one that does not read. */
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+    known = getpeername(fd, (struct sockaddr *)&peer, &n) == 0 && peer.sin_family == AF_INET;
+    pthread_mutex_lock(&c->all->lock);
+    c->fd = fd;
+    if (known) recognize(c, peer.sin_addr.s_addr); /* else it is gone already */
+    pthread_mutex_unlock(&c->all->lock);
+}
+
+connection_slot *connections_open(connections *all)
 {
     int64_t deadline_ns = clock_steady_ns() + all->limits.head_ms * NS_PER_MS;
     connection_slot *c;
@@ -144,9 +148,9 @@ connection_slot *connections_open(connections *all, const void *key)
     if (c != NULL) {
         all->free = c->next_free;
         all->live++;
-        c->key = key;
+        c->taken = true;
+        c->fd = -1;
         c->counted = false;
-        atomic_store(&c->known, false);
         c->over_ns = 0;
         atomic_store(&c->over, false);
         atomic_store(&c->refusal,
@@ -168,7 +172,7 @@ void connection_close(connection_slot *c)
     if (c == NULL) return;
     all = c->all;
     pthread_mutex_lock(&all->lock);
-    c->key = NULL;
+    c->taken = false;
     c->next_free = all->free;
     all->free = c;
     all->live--;
@@ -177,37 +181,14 @@ void connection_close(connection_slot *c)
 
 connection_refusal connection_admit(connection_slot *c)
 {
-    if (c == NULL) return CONNECTION_OVERLOADED;
-    if (!atomic_load(&c->known)) { /* the first request; the watch may be quicker */
-        pthread_mutex_lock(&c->all->lock);
-        recognize(c);
-        pthread_mutex_unlock(&c->all->lock);
-    }
-    return atomic_load(&c->refusal);
+    return c != NULL ? atomic_load(&c->refusal) : CONNECTION_OVERLOADED;
 }
 
 /* ---- ending ------------------------------------------------------------------- */
 
-static bool is_same(const struct sockaddr_in *a, const struct sockaddr_in *b)
-{
-    return a->sin_addr.s_addr == b->sin_addr.s_addr && a->sin_port == b->sin_port;
-}
-
-/* Whether the descriptor is a connection to our port, and whose. */
-static bool read_peer(const connections *all, int fd, struct sockaddr_in *peer)
-{
-    struct sockaddr_in own = {0};
-    socklen_t n = sizeof(*peer);
-
-    if (getpeername(fd, (struct sockaddr *)peer, &n) != 0 || peer->sin_family != AF_INET)
-        return false;
-    n = sizeof(own);
-    return getsockname(fd, (struct sockaddr *)&own, &n) == 0 && own.sin_port == all->port;
-}
-
 /* Reading ends first: what was on its way is still answered, if only with a
  * 408. What then still stands, or does not take its answer, is dropped. */
-static void end_one(connection_slot *c, int fd, int64_t now_ns)
+static void end_one(connection_slot *c, int64_t now_ns)
 {
     const struct linger drop = {.l_onoff = 1};
     const bool first = c->over_ns == 0;
@@ -215,43 +196,20 @@ static void end_one(connection_slot *c, int fd, int64_t now_ns)
     if (first) c->over_ns = now_ns;
     atomic_store(&c->over, true);
     if (first && phase_of(atomic_load(&c->state)) != CONNECTION_ANSWER) {
-        shutdown(fd, SHUT_RD);
+        shutdown(c->fd, SHUT_RD);
         return;
     }
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &drop, sizeof(drop));
-    shutdown(fd, SHUT_RDWR);
-}
-
-/* Ends those in `due`, of which each peer is known. */
-static void end_all(connections *all, uint32_t n, int64_t now_ns)
-{
-    const int most = (int)all->slots + DESCRIPTORS_ELSE;
-
-    for (int fd = 0; fd < most && n > 0; fd++) {
-        struct sockaddr_in peer;
-
-        if (!read_peer(all, fd, &peer)) continue;
-        for (uint32_t i = 0; i < n; i++) {
-            if (!is_same(&all->due[i]->peer, &peer)) continue;
-            end_one(all->due[i], fd, now_ns);
-            all->due[i] = all->due[--n];
-            break;
-        }
-    }
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &drop, sizeof(drop));
+    shutdown(c->fd, SHUT_RDWR);
 }
 
 void connection_reset(connection_slot *c)
 {
-    connections *all;
-
     if (c == NULL) return;
-    all = c->all;
-    pthread_mutex_lock(&all->lock);
-    recognize(c);
-    c->over_ns = 1; /* not the first time: all of it ends */
-    all->due[0] = c;
-    if (atomic_load(&c->known) && all->port != 0) end_all(all, 1, 1);
-    pthread_mutex_unlock(&all->lock);
+    pthread_mutex_lock(&c->all->lock);
+    if (c->over_ns == 0) c->over_ns = 1; /* not the first time: all of it ends */
+    if (c->fd >= 0) end_one(c, c->over_ns);
+    pthread_mutex_unlock(&c->all->lock);
 }
 
 /* ---- the watch ---------------------------------------------------------------- */
@@ -293,7 +251,7 @@ static uint32_t evict(connections *all, uint32_t n, int64_t now_ns)
         for (uint32_t i = 0; i < all->slots; i++) {
             connection_slot *c = &all->slot[i];
 
-            if (c->key == NULL || !atomic_load(&c->known) || idle_until(c) > newest) continue;
+            if (!c->taken || c->fd < 0 || idle_until(c) > newest) continue;
             if (idle_until(c) < now_ns) continue; /* due already */
             if (oldest == NULL || idle_until(c) < idle_until(oldest)) oldest = c;
         }
@@ -313,16 +271,15 @@ static void look(connections *all, int64_t now_ns)
     for (uint32_t i = 0; i < all->slots; i++) {
         connection_slot *c = &all->slot[i];
 
-        if (c->key == NULL) continue;
-        recognize(c);
-        if (!atomic_load(&c->known) || !is_due(c, now_ns)) continue;
+        if (!c->taken || c->fd < 0 || !is_due(c, now_ns)) continue;
         if (c->over_ns == 0 && phase_of(atomic_load(&c->state)) != CONNECTION_IDLE &&
             atomic_load(&c->refusal) == CONNECTION_WELCOME)
             atomic_fetch_add(&all->timed_out, 1);
         all->due[n++] = c;
     }
     n = evict(all, n, now_ns);
-    if (n > 0) end_all(all, n, now_ns);
+    for (uint32_t i = 0; i < n; i++)
+        end_one(all->due[i], now_ns);
 }
 
 static void *watch(void *argument)
@@ -336,7 +293,7 @@ static void *watch(void *argument)
                                        .tv_nsec = until_ns % NS_PER_S};
 
         pthread_cond_timedwait(&all->wake, &all->lock, &until);
-        if (all->port != 0 && all->live > 0) look(all, clock_steady_ns());
+        if (all->live > 0) look(all, clock_steady_ns());
     }
     pthread_mutex_unlock(&all->lock);
     return NULL;
@@ -375,13 +332,12 @@ static bool start_watch(connections *all)
     return false;
 }
 
-connections *connections_new(const connections_limits *limits, connections_peer peer)
+connections *connections_new(const connections_limits *limits)
 {
     connections *all = calloc(1, sizeof(*all));
 
     if (all == NULL) return NULL;
     all->limits = *limits;
-    all->peer = peer;
     all->slots = limits->most + CONNECTIONS_RESERVE;
     all->slot = calloc(all->slots, sizeof(*all->slot));
     all->due = calloc(all->slots, sizeof(connection_slot *));
@@ -395,34 +351,6 @@ connections *connections_new(const connections_limits *limits, connections_peer 
     free(all->slot);
     free(all);
     return NULL;
-}
-
-/* What the kernel keeps for a connection would else grow to megabytes, for one
- * that does not read. Connections have it from the socket they come to. */
-static void bound_buffers(uint16_t port)
-{
-    static const int bytes = BUFFER_BYTES;
-
-    for (int fd = 0; fd < DESCRIPTORS_ELSE; fd++) {
-        struct sockaddr_in own = {0};
-        socklen_t n = sizeof(own), size = sizeof(int);
-        int listens = 0;
-
-        if (getsockname(fd, (struct sockaddr *)&own, &n) != 0 || own.sin_family != AF_INET ||
-            own.sin_port != port)
-            continue;
-        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0)
-            continue;
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-    }
-}
-
-void connections_listen(connections *all, uint16_t port)
-{
-    bound_buffers(htons(port));
-    pthread_mutex_lock(&all->lock);
-    all->port = htons(port);
-    pthread_mutex_unlock(&all->lock);
 }
 
 void connections_free(connections *all)

@@ -47,25 +47,21 @@ typedef struct connections_state {
 typedef struct connection_slot connection_slot;
 typedef struct connections connections;
 
-/* Says who is at the other end; false: that is not known yet. May be called by
- * any thread while the connection is open. */
-typedef bool (*connections_peer)(const void *key, struct sockaddr_in *peer);
-
 /* Lowers limits->most to what descriptors can be had for; raises the soft limit
  * for that as far as the hard one lets it. False: fewer than CONNECTIONS_LEAST. */
 bool connections_fit(connections_limits *limits);
 
 /* NULL: no memory or no thread. */
-connections *connections_new(const connections_limits *limits, connections_peer peer);
-/* The port they come to; before it is told, nothing is ended. */
-void connections_listen(connections *all, uint16_t port);
+connections *connections_new(const connections_limits *limits);
 /* Stops watching. All must be closed. Takes NULL. */
 void connections_free(connections *all);
 void connections_read_state(connections *all, connections_state *out);
 
-/* A new connection; `key` is what connections_peer gets. NULL: no slot is left.
- * All functions below take NULL, for one without a slot. */
-connection_slot *connections_open(connections *all, const void *key);
+/* A new connection. NULL: no slot is left. All functions below take NULL, for one
+ * without a slot. */
+connection_slot *connections_open(connections *all);
+/* Its descriptor, which says who it is; before it is told, it is not ended. */
+void connection_found(connection_slot *c, int fd);
 /* To be called before its descriptor is closed: not later, since the watch may
  * be about to end it, and the number would be another's. */
 void connection_close(connection_slot *c);

@@ -12,7 +12,6 @@
 #include "log.h"
 #include "tls.h"
 
-#include <arpa/inet.h>
 #include <civetweb.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -360,7 +359,7 @@ static int http_error(struct mg_connection *connection, int status, const char *
         problem_set(&p, 408, "request_timeout", NULL, "the request took too long");
     else
         problem_set(&p, status == 411 || status == 505 ? 400 : status, "bad_request", NULL,
-                    "this is no request of HTTP/1.1 or 1.0");
+                    "the request is malformed");
     (void)message;
     http_reply_problem(&reply, &p);
     server->service->served(server->service->context, server->service->route_count, p.status, 0);
@@ -371,18 +370,6 @@ static int http_error(struct mg_connection *connection, int status, const char *
 
 /* ---- who is connected --------------------------------------------------------- */
 
-/* civetweb says it once a connection waits for its first request; before that
- * it answers NULL. */
-static bool read_peer(const void *key, struct sockaddr_in *peer)
-{
-    const struct mg_request_info *info = mg_get_request_info(key);
-
-    if (info == NULL) return false;
-    *peer =
-        (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)info->remote_port)};
-    return inet_pton(AF_INET, info->remote_addr, &peer->sin_addr) == 1;
-}
-
 static void *thread_began(const struct mg_context *context, int type)
 {
     (void)context;
@@ -390,17 +377,24 @@ static void *thread_began(const struct mg_context *context, int type)
     return NULL;
 }
 
+static void found(void *context, int fd)
+{
+    connection_found(context, fd);
+}
+
 static int opened(const struct mg_connection *connection, void **data)
 {
     http_server *server = mg_get_user_data(mg_get_context(connection));
 
-    *data = connections_open(server->connections, connection);
+    *data = connections_open(server->connections);
+    http_receive_from(found, *data);
     return 0;
 }
 
 /* Also for a TLS handshake that failed, which was never opened: NULL then. */
 static void closed(const struct mg_connection *connection)
 {
+    http_receive_from(NULL, NULL);
     connection_close(mg_get_user_connection_data(connection));
 }
 
@@ -489,7 +483,7 @@ static http_server *new_server(const http_options *o, const http_service *servic
 {
     http_server *server = calloc(1, sizeof(*server));
 
-    if (server != NULL) server->connections = connections_new(limits, read_peer);
+    if (server != NULL) server->connections = connections_new(limits);
     if (server == NULL || server->connections == NULL) {
         free(server);
         snprintf(message, 200, "out of memory or threads");
@@ -534,7 +528,6 @@ http_server *http_start(const http_options *o, const http_service *service, uint
     *port_out =
         mg_get_server_ports(server->context, 1, &bound) == 1 ? (uint16_t)bound.port : o->port;
     server->port = *port_out;
-    connections_listen(server->connections, server->port);
     return server;
 }
 

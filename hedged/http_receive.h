@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * http_receive: where civetweb receives requests, and that nothing older lies
- * behind them.
+ * http_receive: where civetweb receives requests and from which descriptor, and
+ * that nothing older lies behind them.
+ *
+ * civetweb tells neither. But it waits and receives by poll and recv, which this
+ * program has in place of libc's; on threads that serve connections they look at
+ * what they are given, on all others they are libc's to the letter.
  *
  * civetweb parses a head to the end of its buffer, not to the end of what it
  * received, and a thread's buffer keeps what connections before have sent. A
@@ -18,6 +22,9 @@
 
 /* The calling thread serves connections from now on. */
 void http_receive_begin(void);
+
+/* The next descriptor that the calling thread waits for is told, once. */
+void http_receive_from(void (*found)(void *context, int fd), void *context);
 
 /* What the calling thread receives next is a body and goes into memory of ours;
  * or no longer. */

@@ -99,6 +99,8 @@ LENGTHS = {
 
 # How the head is written.
 HEADS = {
+    "a blank line in front": (b"\r\n" + post(LENGTH), 400),
+    "blanks in front": (b"  " + post(LENGTH), 400),
     "LF alone": (post(LENGTH, end=b"\n"), 400),
     "one LF alone": (post(b"X: y\n" + LENGTH), 400),
     "LF behind the request line": (post(LENGTH, line=b"POST /hedge HTTP/1.1\nX: y"), 400),
@@ -183,7 +185,6 @@ GOOD = {
     "no space behind the colon": post(b"Content-Length:%d" % len(BODY)),
     "three spaces": post(b"Content-Length:   %d" % len(BODY)),
     "an empty value": post(b"X:", LENGTH),
-    "a blank line in front": b"\r\n" + post(LENGTH),
     "64 headers": post(*[b"X-%d: y" % i for i in range(62)], LENGTH),
     "zeros in front": post(b"Content-Length: 000033"),
     "obsolete text in a value": post(b"X: \xe9", LENGTH),

@@ -258,6 +258,15 @@ static bool handle(struct mg_connection *connection, http_server *server, size_t
     return handle_body(connection, server, route, request, reply, p);
 }
 
+/* A parameter that means nothing must not look as if it did: `POST /resume?asset=BTC` would resume
+ * everything. */
+static bool check_query(const http_route *route, const http_request *request, problem *p)
+{
+    static const char *const none[] = {NULL};
+
+    return route->query || http_query_known(request, none, p);
+}
+
 static bool check_open(const http_service *service, const http_route *route, problem *p)
 {
     if (route->always || service->open(service->context)) return true;
@@ -323,6 +332,7 @@ static int begin_request(struct mg_connection *connection)
          find_route(service, info, &request, &reply, &route, &p) &&
          check_open(service, &service->routes[route], &p) &&
          authorize(connection, service, &service->routes[route], &request, &p) &&
+         check_query(&service->routes[route], &request, &p) &&
          http_check_key(connection, &service->routes[route], &request, &p) &&
          http_check_length(connection, &service->routes[route], &request.body_size, &p) &&
          http_check_expect(connection, &p) &&

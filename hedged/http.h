@@ -41,6 +41,7 @@ typedef struct http_route {
     const char *allow; /* every method of the path, where it has several; else NULL */
     bool body;         /* the request has one */
     bool keyed;        /* it may have an Idempotency-Key */
+    bool query;        /* it takes parameters, which its handler checks; else any is refused */
     bool always;       /* served while starting and stopping, too: it touches nothing */
     bool heavy; /* long and large answers: few at once, so that others keep processor and memory */
     uint32_t scope; /* AUTH_…; 0: for anybody */

@@ -37,7 +37,7 @@ TAKES = {
     ("POST", "/curve/reload"): "admin", ("GET", "/decisions"): "read",
     ("GET", "/policies/{hash}"): "read", ("GET", "/healthz"): None, ("GET", "/readyz"): None,
     ("GET", "/metrics"): "read", ("POST", "/halt"): "halt", ("POST", "/resume"): "halt",
-    ("GET", "/halts"): "read", ("GET", "/openapi.json"): None,
+    ("GET", "/halt"): "read", ("GET", "/openapi.json"): None,
 }
 BODIES = {"/hedge": BTC, "/hedge/batch": {"requests": [BTC]}, "/quotes/{asset}": QUOTE,
           "/halt": {"reason": "a test"}, "/resume": {"reason": "a test"}}

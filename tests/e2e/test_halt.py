@@ -143,7 +143,14 @@ class Orders(Case):
             self.assertEqual(answer.headers["Allow"], allow)
         for path in ("/halt/BTC", "/halt/", "/Halt", "/halts"):
             self.assert_status(c.post(path, order("r")), 404, path)
-        self.assert_problem(c.get("/halt", asset="BTC"), 400, "bad_query")
+        for method, path in (("GET", "/halt"), ("POST", "/halt"), ("POST", "/resume")):
+            body = order("r") if method == "POST" else None
+            for query, name in (("asset=BTC", "asset"), ("asset", "asset"), ("reason=r", "reason")):
+                answer = c.ask(method, f"{path}?{query}", body)
+                self.assert_problem(answer, 400, "bad_query", f"{method} {path}?{query}",
+                                    member=name)
+                self.assertEqual(answer.headers["Connection"], "close")
+                c.close()
         self.assertEqual(c.get("/halt").json, {"halted": []})
         self.assertEqual(c.get("/readyz").json["journal"]["seq"], head)
         self.assert_status(c.hedge(), 200)

@@ -43,9 +43,12 @@ class Routes(daemon.Case):
                 openapi.source("hedged/routes.c"), re.S):
             scope = re.search(r"AUTH_(\w+)", more)
             table[method, path] = ([{"bearer": [scope[1].lower()]}] if scope else [],
-                                   ".body = true" in more, ".keyed = true" in more)
+                                   ".body = true" in more, ".keyed = true" in more,
+                                   ".query = true" in more)
         told = {key: (o["security"], "requestBody" in o,
-                      any(self.document.resolve(p)["name"] == KEY for p in o.get("parameters", [])))
+                      any(self.document.resolve(p)["name"] == KEY for p in o.get("parameters", [])),
+                      any(self.document.resolve(p)["in"] == "query"
+                          for p in o.get("parameters", [])))
                 for key, o in self.document.operations.items()}
         self.assertGreater(len(table), 10)
         self.assertEqual(told, table)

@@ -204,6 +204,9 @@ def scene_bad_requests(heard):
             raw(head(method, path, "Origin: http://evil.example", length=0), 403, "cross_origin")
             raw(head(method, path, "Transfer-Encoding: chunked"), 411, "length_required")
             raw(head(method, path, length=MIB + 1), 413, "too_large")
+            for query in ("x=1", "x", "&", "asset=BTC&x=1"):
+                if path not in ("/curve", "/decisions"):
+                    raw(head(method, f"{path}?{query}", length=0), 400, "bad_query")
         for method, path in (("POST", "/hedge"), ("POST", "/hedge/batch"), ("PUT", "/quotes/BTC"),
                              ("POST", "/halt"), ("POST", "/resume")):
             for body, code in ((b"{", "bad_json"), (b'{"x":1}', "bad_member")):

@@ -9,6 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define RETRY_S 1                        /* between two tries to latch what is not on disk */
+#define CLOSE_TRIES 5                    /* at the end, */
+#define CLOSE_PAUSE_NS (100 * NS_PER_MS) /* so far apart */
 
 /* One halt in force. */
 typedef struct latch {
@@ -24,6 +29,9 @@ struct halt {
      * see them in one order. A halt does not wait for it to take effect. */
     pthread_mutex_t turn;
     pthread_mutex_t lock; /* around everything below, never for long */
+    pthread_cond_t wake;  /* of the thread that latches: there is something, or the end */
+    bool owing, closing;
+    pthread_t latching;
     uint64_t versions, halts, resumes;
     size_t n, capacity;
     latch *latches; /* by name: that of all, "", is the first */
@@ -211,6 +219,12 @@ static void note_latched(halt *h, const journal_halt *what)
         l->what = *what;
         l->on_disk = true;
     }
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void count_halt(halt *h)
+{
+    pthread_mutex_lock(&h->lock);
     h->halts++;
     pthread_mutex_unlock(&h->lock);
 }
@@ -225,7 +239,8 @@ static bool not_latched(halt *h, const halt_order *order, journal_result result,
     pthread_mutex_lock(&h->lock);
     l = find(h, order->asset);
     on_disk = l != NULL && l->on_disk;
-    h->halts++;
+    h->owing = true;
+    pthread_cond_signal(&h->wake);
     pthread_mutex_unlock(&h->lock);
     log_order(LOG_ERROR, "halt_not_latched", order, "");
     name_it(order->asset, what);
@@ -236,8 +251,8 @@ static bool not_latched(halt *h, const halt_order *order, journal_result result,
                     what, words_of(result));
     else
         problem_set(p, 503, "halt_not_latched", NULL,
-                    "%s halted now, but would not be after a restart: the journal: %s; ask again "
-                    "until it is latched",
+                    "%s halted now, but would not be after a restart: the journal: %s; it is tried "
+                    "again each second until it is latched: GET /halt says when",
                     what, words_of(result));
     p->retry_after_s = 1;
     return false;
@@ -259,10 +274,85 @@ bool halt_set(halt *h, const halt_order *order, halt_answer *out, problem *p)
     result = record(h, HEDGE_RECORD_HALT, order, &what, out, &what.seq);
     if (result == JOURNAL_OK) note_latched(h, &what);
     pthread_mutex_unlock(&h->turn);
+    count_halt(h);
     out->changed = !before || !since;
     if (result != JOURNAL_OK) return not_latched(h, order, result, p);
     log_order(LOG_WARN, "halted", order, out->record);
     return true;
+}
+
+/* ---- latching what is not ------------------------------------------------------- */
+
+static bool find_unlatched(halt *h, journal_halt *out)
+{
+    size_t i = 0;
+
+    pthread_mutex_lock(&h->lock);
+    while (i < h->n && h->latches[i].on_disk)
+        i++;
+    if (i < h->n) *out = h->latches[i].what;
+    pthread_mutex_unlock(&h->lock);
+    return i < h->n;
+}
+
+/* Records each halt that is not on disk, as it was ordered. False: the journal
+ * refuses one. */
+static bool latch_all(halt *h)
+{
+    journal_result result = JOURNAL_OK;
+    live_policy *policy = live_acquire(h->live);
+    journal_halt what;
+
+    /* A turn each: who resumes or halts comes in between. */
+    for (bool more = true; more && result == JOURNAL_OK;) {
+        halt_answer did;
+
+        pthread_mutex_lock(&h->turn);
+        more = find_unlatched(h, &what);
+        if (more) {
+            const halt_order order = {what.asset, what.actor, what.reason, policy};
+
+            result = record(h, HEDGE_RECORD_HALT, &order, &what, &did, &what.seq);
+            if (result == JOURNAL_OK) note_latched(h, &what);
+            if (result == JOURNAL_OK) log_order(LOG_WARN, "halt_latched", &order, did.record);
+        }
+        pthread_mutex_unlock(&h->turn);
+    }
+    live_release(policy);
+    return result == JOURNAL_OK;
+}
+
+/* Under the lock. */
+static void wait_for_retry(halt *h)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += RETRY_S;
+    while (!h->closing && pthread_cond_timedwait(&h->wake, &h->lock, &until) == 0) {
+    }
+}
+
+static void *latching_main(void *argument)
+{
+    halt *h = argument;
+
+    pthread_mutex_lock(&h->lock);
+    while (!h->closing) {
+        if (!h->owing) {
+            pthread_cond_wait(&h->wake, &h->lock);
+            continue;
+        }
+        wait_for_retry(h);
+        if (h->closing) break;
+        h->owing = false;
+        pthread_mutex_unlock(&h->lock);
+        const bool done = latch_all(h);
+        pthread_mutex_lock(&h->lock);
+        if (!done) h->owing = true;
+    }
+    pthread_mutex_unlock(&h->lock);
+    return NULL;
 }
 
 /* ---- resuming ------------------------------------------------------------------ */
@@ -397,37 +487,88 @@ static void restore(halt *h, const journal_halt *what)
         LOG_NUMBER("since_ms", what->since_ns / NS_PER_MS));
 }
 
-halt *halt_new(journal *j, live *l, char message[JOURNAL_MESSAGE_MAX])
+/* NULL: no memory or no thread. */
+static halt *make(journal *j, live *l, size_t capacity)
 {
-    journal_halt *there;
-    size_t n;
-    halt *h;
+    halt *h = calloc(1, sizeof(*h));
+    pthread_condattr_t steady;
 
-    if (!journal_read_halts(j, &there, &n, message)) return NULL;
-    h = calloc(1, sizeof(*h));
-    if (h != NULL) h->latches = calloc(n + HEDGE_ASSETS_MAX + 1, sizeof(latch));
+    if (h != NULL) h->latches = calloc(capacity, sizeof(latch));
     if (h == NULL || h->latches == NULL) {
-        snprintf(message, JOURNAL_MESSAGE_MAX, "out of memory");
-        free(there);
         free(h);
         return NULL;
     }
     h->journal = j;
     h->live = l;
-    h->capacity = n + HEDGE_ASSETS_MAX + 1;
+    h->capacity = capacity;
     pthread_mutex_init(&h->turn, NULL);
     pthread_mutex_init(&h->lock, NULL);
-    for (size_t i = 0; i < n; i++)
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&h->wake, &steady);
+    pthread_condattr_destroy(&steady);
+    if (pthread_create(&h->latching, NULL, latching_main, h) == 0) return h;
+    free(h->latches);
+    free(h);
+    return NULL;
+}
+
+halt *halt_new(journal *j, live *l, char message[JOURNAL_MESSAGE_MAX], bool *busy)
+{
+    journal_halt *there;
+    size_t n;
+    halt *h;
+
+    if (!journal_read_halts(j, &there, &n, message, busy)) return NULL;
+    h = make(j, l, n + HEDGE_ASSETS_MAX + 1);
+    *busy = h == NULL;
+    if (h == NULL)
+        snprintf(message, JOURNAL_MESSAGE_MAX, "out of memory, or no thread to latch halts");
+    for (size_t i = 0; h != NULL && i < n; i++)
         restore(h, &there[i]);
     free(there);
     return h;
 }
 
-void halt_free(halt *h)
+/* True if every halt is on disk. */
+static bool latch_at_last(halt *h)
 {
-    if (h == NULL) return;
+    const struct timespec pause = {.tv_nsec = CLOSE_PAUSE_NS};
+    bool whole = latch_all(h);
+
+    for (int i = 1; i < CLOSE_TRIES && !whole; i++) {
+        nanosleep(&pause, NULL);
+        whole = latch_all(h);
+    }
+    return whole;
+}
+
+static void log_lost(const latch *l)
+{
+    LOG(LOG_ERROR, "halt_lost_at_stop",
+        LOG_TEXT("asset", l->what.asset[0] != '\0' ? l->what.asset : "(all)"),
+        LOG_TEXT("actor", l->what.actor), LOG_TEXT("reason", l->what.reason),
+        LOG_TEXT("effect", "nothing of it is on disk: it is not halted after the next start, "
+                           "unless it is asked for again"));
+}
+
+bool halt_close(halt *h)
+{
+    bool whole;
+
+    if (h == NULL) return true;
+    pthread_mutex_lock(&h->lock);
+    h->closing = true;
+    pthread_cond_signal(&h->wake);
+    pthread_mutex_unlock(&h->lock);
+    pthread_join(h->latching, NULL);
+    whole = latch_at_last(h);
+    for (size_t i = 0; i < h->n; i++)
+        if (!h->latches[i].on_disk) log_lost(&h->latches[i]);
     pthread_mutex_destroy(&h->turn);
     pthread_mutex_destroy(&h->lock);
+    pthread_cond_destroy(&h->wake);
     free(h->latches);
     free(h);
+    return whole;
 }

@@ -15,9 +15,13 @@
 typedef struct halt halt;
 
 /* Reads which halts are in force and puts them into the market, before anything
- * is answered from it; the log names each. NULL: message. */
-halt *halt_new(journal *j, live *l, char message[JOURNAL_MESSAGE_MAX]);
-void halt_free(halt *h);
+ * is answered from it; the log names each. Starts the thread that tries once a
+ * second to latch what could not be. NULL: message, and *busy that it may pass. */
+halt *halt_new(journal *j, live *l, char message[JOURNAL_MESSAGE_MAX], bool *busy);
+/* Before the journal closes, when nothing is asked any more. False: a halt is not
+ * on disk, though that was tried once more, and ends with the daemon; the log
+ * names it. */
+bool halt_close(halt *h);
 
 /* What somebody wants halted or resumed. */
 typedef struct halt_order {
@@ -40,7 +44,7 @@ bool halt_check_reason(const char *reason, const char *actor, problem *p);
 
 /* Halts: any quote read after the return is halted. True: it is latched on disk,
  * too. False: problem; where that is halt_not_latched the halt holds, but would
- * not survive a restart. Any thread. */
+ * not survive a restart until it is latched, which is tried on. Any thread. */
 bool halt_set(halt *h, const halt_order *order, halt_answer *out, problem *p);
 /* Ends a halt once that is on disk; of all assets, or of one while not all are
  * halted. What is not halted stays so, without a record. False: problem, and

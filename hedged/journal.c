@@ -419,7 +419,7 @@ bool journal_keep_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SI
 }
 
 bool journal_read_halts(journal *j, journal_halt **out, size_t *n,
-                        char message[JOURNAL_MESSAGE_MAX])
+                        char message[JOURNAL_MESSAGE_MAX], bool *busy)
 {
     int read;
 
@@ -429,6 +429,7 @@ bool journal_read_halts(journal *j, journal_halt **out, size_t *n,
         snprintf(message, JOURNAL_MESSAGE_MAX, "its halts cannot be read: %.200s",
                  journal_file_fault(&j->file));
     pthread_mutex_unlock(&j->file_lock);
+    *busy = read < 0;
     if (read == 0)
         snprintf(
             message, JOURNAL_MESSAGE_MAX,

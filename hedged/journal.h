@@ -77,9 +77,10 @@ typedef struct journal_halt {
  * to be latched; of a resume, what stands: should a resume fail that cannot be
  * taken back out of an async queue, its record becomes that of the halt. */
 journal_result journal_append_halt(journal *j, hedge_record *record, const journal_halt *halt);
-/* Reads the halts in force into a malloc'ed list. False: message. Any thread. */
+/* Reads the halts in force into a malloc'ed list. False: message, and *busy that
+ * it may pass. Any thread. */
 bool journal_read_halts(journal *j, journal_halt **out, size_t *n,
-                        char message[JOURNAL_MESSAGE_MAX]);
+                        char message[JOURNAL_MESSAGE_MAX], bool *busy);
 
 #define JOURNAL_KEY_MAX 255         /* characters of a key */
 #define JOURNAL_KEY_MS (10 * 60000) /* how long a key is remembered */

@@ -243,8 +243,9 @@ static int start_deciding(app *a, start_policies *p)
     p->live = NULL; /* live_new takes it over */
     a->live = live_new(policy);
     if (a->live == NULL) return refuse("out of memory", EXIT_LATER);
-    a->halt = halt_new(a->journal, a->live, message);
-    if (a->halt == NULL) return refuse_journal(options.path, message, EXIT_CONFIG);
+    a->halt = halt_new(a->journal, a->live, message, &busy);
+    if (a->halt == NULL)
+        return refuse_journal(options.path, message, busy ? EXIT_LATER : EXIT_CONFIG);
     a->recorded = record_start(a, policy);
     if (a->recorded) return 0;
     journal_read_state(a->journal, &state);
@@ -392,12 +393,12 @@ static bool stop_parts(app *a)
     shadow_free(a->shadow);
     tls_watch_free(a->tls_watch);
     policy_watch_free(a->watch);
+    const bool latched = halt_close(a->halt);
     if (a->recorded) record_stop(a);
     ship_postgres_free(a->ship); /* after the last record, which it still sends */
-    halt_free(a->halt);
     const bool whole = journal_close(a->journal);
     live_free(a->live);
-    return whole;
+    return whole && latched;
 }
 
 static int run(const settings *s, start_policies *p, tls *t, const sigset_t *signals)

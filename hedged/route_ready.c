@@ -45,9 +45,9 @@ static void put_halts(const halt_state *halts, text *out)
         put_reason(out, hedge_status_name(HEDGE_TRIP_HALTED), NULL,
                    "all assets are halted; GET /halt says why");
     if (halts->unlatched > 0)
-        put_reason(
-            out, "halt_not_latched", NULL,
-            "a halt is not in the journal and would not survive a restart; ask for it again");
+        put_reason(out, "halt_not_latched", NULL,
+                   "a halt is not in the journal and would not survive a restart; it is tried each "
+                   "second");
 }
 
 /* Writes the assets' reasons; returns how many assets can be decided. A halt of

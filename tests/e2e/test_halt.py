@@ -598,11 +598,79 @@ class Disk(Case):
         self.faults.fail()
         self.wait_for_disk(c)
         self.assert_halted(c.hedge())
-        self.assertEqual(c.metric("hedge_halts_unlatched"), 2, "nobody has asked again")
-        self.assertTrue(self.resume(c)["changed"], "a halt that is not on disk can be ended")
-        self.assertTrue(self.halt(c, "disk", "BTC", actor="anna")["halted"][0]["latched"])
-        self.assertEqual(c.metric("hedge_halts_unlatched"), 0)
+        self.wait_for_latches(c)
+        for now, before in zip(c.get("/halt").json["halted"], shown):
+            self.assertTrue(now["latched"])
+            told = [r for r in c.records() if r.get("decision_id", now["record"]) == now["record"]
+                    and r["note"] == f"{before['actor']} {before['reason']}"]
+            self.assertEqual({(r["kind"], r["asset"]) for r in told},
+                             {("halt", before.get("asset", ""))})
+            for name in ("actor", "reason", "since_ms"):
+                self.assertEqual(now[name], before[name], "as it was ordered")
+        self.assertEqual([(e["asset"], e["actor"], e["reason"], e["level"])
+                          for e in d.events("halt_latched")],
+                         [("(all)", "-", "all too", "warn"), ("BTC", "anna", "disk", "warn")])
+        self.assertNotIn("halt_not_latched",
+                         [r["code"] for r in c.get("/readyz").json["reasons"]])
+        d.kill()
+        d.start()
+        c = d.client()
+        self.addCleanup(c.close)
+        self.assertEqual(halted(c), {ALL: "all too", "BTC": "disk"}, "nobody asked again")
+        quote_all(c)
+        self.assertTrue(self.resume(c)["changed"])
         return d, c
+
+    def wait_for_latches(self, c):
+        daemon.wait_until(lambda: c.metric("hedge_halts_unlatched") == 0, "all is latched")
+
+    def test_a_halt_that_is_not_on_disk_can_be_ended(self):
+        d, c = self.serve(wrapper=self.faults.wrapper)
+        self.faults.fail(write="ENOSPC")
+        self.assert_problem(c.post("/halt", order("disk", "BTC")), 503, "halt_not_latched")
+        self.faults.fail()
+        daemon.wait_until(lambda: c.post("/resume", order("r", "BTC")).status == 200, "it resumes")
+        self.assertEqual(halted(c), {})
+        self.assertEqual(d.stop(), 0)
+        self.check_journal(d.journal_path)
+
+    def check_stop(self, durability):
+        d, c = self.serve(wrapper=self.faults.wrapper, durability=durability)
+        self.halt(c, "kept", "ETH")
+        self.faults.fail(write="ENOSPC")
+        for asset in ("BTC", ALL):
+            answer = c.post("/halt", order("disk", asset, actor="anna"))
+            self.assert_problem(answer, 503, "halt_not_latched")
+        self.assertEqual(d.stop(), 1)
+        lost = [(e["asset"], e["actor"], e["reason"], e["level"])
+                for e in d.events("halt_lost_at_stop")]
+        self.assertEqual(lost, [("(all)", "anna", "disk", "error"), ("BTC", "anna", "disk", "error")])
+        self.faults.fail()
+        d.start()
+        with d.client() as c:
+            self.assertEqual(halted(c), {"ETH": "kept"}, "what was said to be lost is")
+        self.assertEqual(d.stop(), 0)
+
+    def test_a_stop_that_loses_a_halt_says_so(self):
+        self.check_stop("commit")
+
+    def test_a_stop_that_loses_a_halt_says_so_async(self):
+        self.check_stop("async")
+
+    def test_a_stop_latches_what_it_can(self):
+        for durability in ("commit", "async"):
+            d, c = self.serve(wrapper=self.faults.wrapper, durability=durability)
+            self.faults.fail(write="EIO")
+            answer = c.post("/halt", order("disk", "BTC", actor="anna"))
+            self.assert_problem(answer, 503, "halt_not_latched")
+            self.faults.fail()
+            self.assertEqual(d.stop(), 0, durability)
+            self.assertEqual(d.events("halt_lost_at_stop"), [])
+            d.start()
+            with d.client() as c:
+                self.assertEqual(halted(c), {"BTC": "disk"}, durability)
+            self.assertEqual(d.stop(), 0)
+            self.check_journal(d.journal_path)
 
     def test_commit_refuses(self):
         self.check_resume(*self.check_refusing("commit"))

@@ -40,13 +40,13 @@ static void start(const char *assets)
     cr_assert_not_null(j, "%s", message);
     l = live_new(policy_of(assets));
     cr_assert_not_null(l);
-    h = halt_new(j, l, message);
+    h = halt_new(j, l, message, &busy);
     cr_assert_not_null(h, "%s", message);
 }
 
 static void stop(void)
 {
-    halt_free(h);
+    cr_assert(halt_close(h));
     cr_assert(journal_close(j));
     live_free(l);
 }
@@ -107,9 +107,10 @@ static void list(char *out, size_t capacity)
     text t = {0};
     journal_halt *there;
     char message[JOURNAL_MESSAGE_MAX];
+    bool busy;
     size_t n;
 
-    cr_assert(journal_read_halts(j, &there, &n, message), "%s", message);
+    cr_assert(journal_read_halts(j, &there, &n, message, &busy), "%s", message);
     for (size_t i = 0; i < n; i++)
         text_printf(&t, "[%s %s %s]", there[i].asset, there[i].actor, there[i].reason);
     snprintf(out, capacity, "%s", t.n > 0 ? t.bytes : "");

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "certificates.h"
 #include "command.h"
 #include "halt_answer.h"
 #include "halt_link.h"
@@ -190,7 +191,7 @@ static int run_resume(const command *self, int argc, char **argv)
     "  --url URL       a daemon; may be given more than once, and all are asked at the\n"          \
     "                  same time; without it " HALT_LINK_URL "\n"                                  \
     "  --json          one JSON object\n"                                                          \
-    "\nThe token is taken from HEDGE_TOKEN; it needs the scope halt.\n"                            \
+    "\nThe token is taken from HEDGE_TOKEN; it needs the scope halt.\n" HELP_CERTIFICATES          \
     "\nExit codes: 0 done at every daemon, 1 not at every one, 2 wrong usage.\n"
 
 const command halt_command = {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certificates.h"
 #include "options.h"
 
 enum { REPLY_MAX = 8 * 1024 * 1024, CONNECT_S = 5, ANSWER_S = 30, TOKEN_MAX = 8192 };
@@ -54,6 +55,7 @@ static bool prepare(halt_call *c, struct curl_slist *headers)
         curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, c->body);
     }
     curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    certificates_use(c->curl);
     curl_easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "certificates.h"
 #include "number.h"
 #include "source.h"
 #include "strict_json.h"
@@ -60,24 +61,6 @@ static size_t receive(char *from, size_t size, size_t n, void *context)
     return n;
 }
 
-/* Whom an https:// daemon is believed to be, and who asks it. An empty variable is none. */
-static void use_certificates(CURL *curl)
-{
-    const struct {
-        const char *variable;
-        CURLoption option;
-    } files[] = {{"HEDGE_CA", CURLOPT_CAINFO},
-                 {"HEDGE_CLIENT_CERT", CURLOPT_SSLCERT},
-                 {"HEDGE_CLIENT_KEY", CURLOPT_SSLKEY}};
-
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        const char *path = getenv(files[i].variable);
-
-        if (path != NULL && path[0] != '\0') curl_easy_setopt(curl, files[i].option, path);
-    }
-    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-}
-
 static bool link_open(link_state *l)
 {
     const char *token = getenv("HEDGE_TOKEN");
@@ -91,7 +74,7 @@ static bool link_open(link_state *l)
         curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, l->headers);
     }
     curl_easy_setopt(l->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    use_certificates(l->curl);
+    certificates_use(l->curl);
     curl_easy_setopt(l->curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(l->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(l->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);

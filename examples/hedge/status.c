@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certificates.h"
 #include "command.h"
 #include "options.h"
 
@@ -113,7 +114,7 @@ const command status_command = {
         "  --url URL       a daemon; may be given more than once, and all are asked at the\n"
         "                  same time; without it " HALT_LINK_URL "\n"
         "  --json          one JSON object\n"
-        "\n"
+        "\n" HELP_CERTIFICATES "\n"
         "Exit codes: 0 every daemon decides and nothing is halted, 1 not so (or not known),\n"
         "2 wrong usage.\n",
     .run = run,

@@ -660,23 +660,60 @@ class Bounds(TlsCase):
 
 
 class Tool(TlsCase):
+    def run_tool(self, *words, **variables):
+        """(exit code, what it says)"""
+        done = subprocess.run([daemon.program("HEDGE_CLI"), *words],
+                              env={**daemon.environment({}), **variables}, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
     def test_the_tool_reads_a_daemon_over_mutual_tls(self):
         d = self.start(mutual=True)
         self.serve(d, world().client)
         files = {"HEDGE_CA": world().root.cert, "HEDGE_CLIENT_CERT": world().client.cert,
                  "HEDGE_CLIENT_KEY": world().client.key}
 
-        def verify(**variables):
-            done = subprocess.run([daemon.program("HEDGE_CLI"), "verify", "--url", d.url],
-                                  env={**daemon.environment({}), **variables}, timeout=60,
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True)
-            return done.returncode, done.stdout + done.stderr
-        code, words = verify(**files)
+        for variables, good in ((files, True), ({**files, "HEDGE_CA": world().other.cert}, False),
+                                ({"HEDGE_CA": world().root.cert}, False)):
+            code, words = self.run_tool("verify", "--url", d.url, **variables)
+            self.assertEqual(code == 0, good, words)
+
+    def check_halts(self, d, c, **files):
+        reason = ("--reason", "a drill", "--url", d.url)
+        code, words = self.run_tool("halt", *reason, **files)
         self.assertEqual(code, 0, words)
-        code, words = verify(**{**files, "HEDGE_CA": world().other.cert})
-        self.assertNotEqual(code, 0, words)
-        code, words = verify(HEDGE_CA=world().root.cert)
-        self.assertNotEqual(code, 0, words)
+        self.assertEqual(c.get("/halt").json["halted"][0]["reason"], "a drill")
+        code, words = self.run_tool("status", "--url", d.url, **files)
+        self.assertEqual(code, 1, words)
+        self.assertIn("everything since", words)
+        strange = [{**files, "HEDGE_CA": world().other.cert}, {}]
+        if len(files) > 1:
+            strange += [{"HEDGE_CA": world().root.cert}, {**files, "HEDGE_CLIENT_KEY": ""}]
+        for variables in strange:
+            for words in (("halt", "--asset", "BTC", *reason), ("resume", *reason),
+                          ("status", "--url", d.url)):
+                code, said = self.run_tool(*words, **variables)
+                self.assertEqual(code, 1, f"{words} {variables} {said}")
+                self.assertNotIn("a drill", said)
+        self.assertEqual(len(c.get("/halt").json["halted"]), 1, "nothing of it arrived")
+        code, words = self.run_tool("resume", *reason, **files)
+        self.assertEqual(code, 0, words)
+        self.assertEqual(c.get("/halt").json["halted"], [])
+
+    def test_the_kill_switch_over_tls(self):
+        d = self.start()
+        self.check_halts(d, self.client(d), HEDGE_CA=world().root.cert)
+
+    def test_the_kill_switch_over_mutual_tls(self):
+        d = self.start(mutual=True)
+        self.check_halts(d, self.client(d, world().client), HEDGE_CA=world().root.cert,
+                         HEDGE_CLIENT_CERT=world().client.cert,
+                         HEDGE_CLIENT_KEY=world().client.key)
+
+    def test_the_help_names_the_files(self):
+        for command in ("halt", "resume", "status"):
+            for name in ("HEDGE_CA", "HEDGE_CLIENT_CERT", "HEDGE_CLIENT_KEY"):
+                self.assertIn(name, self.run_tool(command, "--help")[1])
 
 
 if __name__ == "__main__":

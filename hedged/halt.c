@@ -147,7 +147,8 @@ static journal_result record(halt *h, int32_t kind, const halt_order *order,
     journal_result result;
 
     r.kind = kind;
-    r.ts_ns = clock_wall_ns();
+    /* Since the first record of a halt is how long it has held. */
+    r.ts_ns = kind == HEDGE_RECORD_HALT && what->seq == 0 ? what->since_ns : clock_wall_ns();
     hedge_policy_hash(order->policy->policy, r.policy_hash);
     snprintf(r.build, sizeof(r.build), "%s", hedge_version());
     snprintf(r.asset, sizeof(r.asset), "%s", order->asset);
@@ -393,6 +394,7 @@ static bool end(halt *h, const latch *ended)
         tell_market(h, ended->what.asset, false);
     } else if (l != NULL) {
         l->on_disk = false;
+        l->what.seq = 0;
     }
     h->resumes++;
     pthread_mutex_unlock(&h->lock);

@@ -152,6 +152,8 @@ static job **tell_halts(job **at)
         if (copy == NULL) continue; /* waits on */
         if (copy->records->kind == HEDGE_RECORD_RESUME) {
             copy->records->kind = HEDGE_RECORD_HALT;
+            /* Of a halt that was not on disk this is the first record. */
+            if (w->halt->seq == 0) copy->records->ts_ns = w->halt->since_ns;
             journal_halts_note(w->halt, copy->records->note, sizeof(copy->records->note));
         }
         copy->next = w->next;
@@ -421,20 +423,21 @@ bool journal_keep_certificate(journal *j, const uint8_t curve_hash[HEDGE_HASH_SI
 bool journal_read_halts(journal *j, journal_halt **out, size_t *n,
                         char message[JOURNAL_MESSAGE_MAX], bool *busy)
 {
+    char what[JOURNAL_HALTS_WORDS];
     int read;
 
     lock_file(j);
-    read = journal_halts_read(&j->file, out, n);
+    read = journal_halts_read(&j->file, out, n, what);
     if (read < 0)
         snprintf(message, JOURNAL_MESSAGE_MAX, "its halts cannot be read: %.200s",
                  journal_file_fault(&j->file));
     pthread_mutex_unlock(&j->file_lock);
     *busy = read < 0;
     if (read == 0)
-        snprintf(
-            message, JOURNAL_MESSAGE_MAX,
-            "its table halts is damaged, so it is not known what is halted; keep the file, and "
-            "start with another");
+        snprintf(message, JOURNAL_MESSAGE_MAX,
+                 "its table halts is damaged: %s; keep the file, and start with another. A new "
+                 "journal starts with nothing halted: halt what has to be before traffic comes",
+                 what);
     return read == 1;
 }
 

@@ -67,8 +67,8 @@ typedef struct journal_halt {
     char asset[HEDGE_ASSET_NAME_MAX + 1];
     char actor[JOURNAL_ACTOR_MAX + 1];
     char reason[JOURNAL_REASON_MAX + 1];
-    int64_t since_ns;
-    uint64_t seq; /* of its newest record */
+    int64_t since_ns; /* the time of its first record */
+    uint64_t seq;     /* of its newest record; 0: none yet */
 } journal_halt;
 
 /* Appends a halt or a resume (record->kind), and sets or clears its latch in the

@@ -44,6 +44,11 @@ static const char format_3[] =
     " actor TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;"
     "INSERT OR REPLACE INTO journal VALUES ('format', '3');";
 
+/* Finds the halts and resumes among millions of records; what is not there is made anew. */
+static const char halt_orders[] =
+    "CREATE INDEX IF NOT EXISTS halt_orders ON records (asset, seq, kind, ts_ns)"
+    " WHERE kind IN (6, 7)";
+
 static bool run(sqlite3 *db, const char *sql)
 {
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
@@ -77,7 +82,7 @@ bool journal_format_create(sqlite3 *db)
     writer >>= 4; /* 60 bits fit a decision_id */
     snprintf(sql, sizeof(sql), "INSERT INTO journal VALUES ('writer','%016" PRIx64 "')", writer);
     return run(db, "BEGIN IMMEDIATE") && run(db, format_1) && run(db, format_2) &&
-           run(db, format_3) && run(db, sql) && run(db, "COMMIT") &&
+           run(db, format_3) && run(db, halt_orders) && run(db, sql) && run(db, "COMMIT") &&
            run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
@@ -124,10 +129,10 @@ bool journal_format_upgrade(sqlite3 *db)
 {
     const int format = read_format(db);
 
-    if (format == 3) return true;
+    if (format == 3) return run(db, halt_orders);
     if (format == 0) return false; /* it was known before: SQLite could not read it again */
     if (run(db, "BEGIN IMMEDIATE") && (format == 2 || run(db, format_2)) && run(db, format_3) &&
-        run(db, "COMMIT"))
+        run(db, halt_orders) && run(db, "COMMIT"))
         return true;
     run(db, "ROLLBACK");
     return false;

@@ -100,13 +100,60 @@ static bool grow(journal_halt **list, size_t n)
     return more != NULL;
 }
 
-int journal_halts_read(journal_file *f, journal_halt **out, size_t *n)
+/* The newest order of each asset, and the latch that is not what it says: there,
+ * though it was resumed; missing; or of another order. */
+static const char wrong_latch[] =
+    "SELECT o.asset, o.seq, o.kind, h.asset IS NOT NULL"
+    " FROM (SELECT asset, max(seq) AS seq, kind FROM records INDEXED BY halt_orders"
+    "       WHERE kind IN (6, 7) GROUP BY asset) AS o"
+    " LEFT JOIN halts AS h ON h.asset = o.asset"
+    " WHERE CASE o.kind WHEN 6 THEN h.seq IS NOT o.seq ELSE h.asset IS NOT NULL END LIMIT 1";
+
+/* The latch whose time is not that of the first halt behind the last resume. Where
+ * the beginning has left the file, it cannot be known: ?1 is the base's seq. */
+static const char wrong_time[] =
+    "WITH resumed AS (SELECT h.asset, h.ts_ns, (SELECT max(seq) FROM records INDEXED BY halt_orders"
+    "  WHERE kind IN (6, 7) AND kind = 7 AND records.asset = h.asset) AS seq FROM halts AS h)"
+    " SELECT h.asset, o.seq, o.kind, 1 FROM resumed AS h JOIN records AS o ON o.seq ="
+    "  (SELECT min(seq) FROM records INDEXED BY halt_orders WHERE kind IN (6, 7) AND kind = 6"
+    "   AND records.asset = h.asset AND records.seq > ifnull(h.seq, 0))"
+    " WHERE (h.seq IS NOT NULL OR ?1 = 0) AND o.ts_ns IS NOT h.ts_ns LIMIT 1";
+
+static void name_wrong(sqlite3_stmt *s, const char *which, char what[JOURNAL_HALTS_WORDS])
+{
+    const char *asset = (const char *)sqlite3_column_text(s, 0);
+    const bool all = asset == NULL || asset[0] == '\0';
+    const bool halts = sqlite3_column_int(s, 2) == HEDGE_RECORD_HALT;
+
+    snprintf(what, JOURNAL_HALTS_WORDS, "%s %.31s %s by record %lld", which,
+             all ? "all assets" : asset, halts ? "halted" : "resumed",
+             (long long)sqlite3_column_int64(s, 1));
+}
+
+/* 1: all are as the records say; 0: `what`; -1: SQLite's error. */
+static int compare(journal_file *f, const char *sql, bool times, char what[JOURNAL_HALTS_WORDS])
+{
+    sqlite3_stmt *s;
+    int code;
+
+    if (sqlite3_prepare_v2(f->db, sql, -1, &s, NULL) != SQLITE_OK) return -1;
+    if (times) sqlite3_bind_int64(s, 1, (sqlite3_int64)f->base.seq);
+    code = sqlite3_step(s);
+    if (code == SQLITE_ROW)
+        name_wrong(s,
+                   times                           ? "another time than that of"
+                   : sqlite3_column_int(s, 3) != 0 ? "the row is not that of"
+                                                   : "no row for",
+                   what);
+    sqlite3_finalize(s);
+    return code == SQLITE_DONE ? 1 : code == SQLITE_ROW ? 0 : -1;
+}
+
+static int read_rows(journal_file *f, journal_halt **out, size_t *n, char what[JOURNAL_HALTS_WORDS])
 {
     sqlite3_stmt *s;
     int found = 1, code;
 
-    *out = NULL;
-    *n = 0;
     if (sqlite3_prepare_v2(f->db, "SELECT asset, ts_ns, seq, actor, reason FROM halts", -1, &s,
                            NULL) != SQLITE_OK)
         return -1;
@@ -118,8 +165,28 @@ int journal_halts_read(journal_file *f, journal_halt **out, size_t *n)
     }
     if (found == 1 && code != SQLITE_DONE) found = -1;
     sqlite3_finalize(s);
+    if (found == 0) snprintf(what, JOURNAL_HALTS_WORDS, "a row is no halt");
+    return found;
+}
+
+int journal_halts_read(journal_file *f, journal_halt **out, size_t *n,
+                       char what[JOURNAL_HALTS_WORDS])
+{
+    int found;
+
+    *out = NULL;
+    *n = 0;
+    found = read_rows(f, out, n, what);
+    if (found == 1) found = compare(f, wrong_latch, false, what);
     for (size_t i = 0; found == 1 && i < *n; i++)
-        if (!is_recorded(f, &(*out)[i])) found = 0;
+        if (!is_recorded(f, &(*out)[i])) {
+            const char *asset = (*out)[i].asset;
+
+            snprintf(what, JOURNAL_HALTS_WORDS, "the row of %s is not what its record %llu says",
+                     asset[0] != '\0' ? asset : "all assets", (unsigned long long)(*out)[i].seq);
+            found = 0;
+        }
+    if (found == 1) found = compare(f, wrong_time, true, what);
     if (found == 1) return 1;
     free(*out);
     *out = NULL;

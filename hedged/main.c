@@ -76,9 +76,9 @@ static int refuse_policy(const char *name, const char *path, const hedge_error *
 
 static int refuse_journal(const char *path, const char *what, int code)
 {
-    char message[JOURNAL_MESSAGE_MAX];
+    char message[JOURNAL_MESSAGE_MAX + 160];
 
-    snprintf(message, sizeof(message), "HEDGE_JOURNAL=%.120s: %.180s", path, what);
+    snprintf(message, sizeof(message), "HEDGE_JOURNAL=%.120s: %s", path, what);
     return refuse(message, code);
 }
 

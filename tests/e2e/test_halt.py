@@ -607,6 +607,7 @@ class Disk(Case):
                              {("halt", before.get("asset", ""))})
             for name in ("actor", "reason", "since_ms"):
                 self.assertEqual(now[name], before[name], "as it was ordered")
+        daemon.wait_until(lambda: len(d.events("halt_latched")) >= 2, "both are told")
         self.assertEqual([(e["asset"], e["actor"], e["reason"], e["level"])
                           for e in d.events("halt_latched")],
                          [("(all)", "-", "all too", "warn"), ("BTC", "anna", "disk", "warn")])
@@ -731,6 +732,8 @@ class Files(Case):
     def refused(self, d, words):
         code, _, err = daemon.run(folder=d.folder, **d.settings)
         self.assertEqual(code, 78, err)
+        self.assertIn("its table halts is damaged", err)
+        self.assertIn("halt what has to be before traffic comes", err)
         self.assertIn(words, err)
 
     def test_a_file_of_format_2_is_brought_to_3(self):
@@ -756,6 +759,9 @@ class Files(Case):
         self.halt(c, "for good", "BTC", actor="anna")
         self.halt(c, "for good", actor="anna")
         self.assertEqual(d.stop(), 0)
+        base = sqlite3.connect(d.journal_path)
+        since, = base.execute("SELECT ts_ns FROM halts WHERE asset = 'BTC'").fetchone()
+        base.close()
         for change, back in (("asset = 'BTB'", "asset = 'BTC'"),
                              ("asset = 'ETH'", "asset = 'BTC'"),
                              ("actor = 'anne'", "actor = 'anna'"),
@@ -763,14 +769,49 @@ class Files(Case):
                              ("reason = ''", "reason = 'for good'"),
                              ("reason = x'00'", "reason = 'for good'"),
                              ("seq = seq - 1", "seq = seq + 1"), ("seq = seq + 9", "seq = seq - 9"),
-                             ("seq = -seq", "seq = -seq"),
+                             ("seq = -seq", "seq = -seq"), ("ts_ns = ts_ns + 1", "ts_ns = ts_ns - 1"),
+                             ("ts_ns = 0", f"ts_ns = {since}"),
                              ("asset = '" + "B" * 40 + "'", "asset = 'BTC'")):
             self.change(d.journal_path, f"UPDATE halts SET {change} WHERE asset = 'BTC'")
-            self.refused(d, "its table halts is damaged")
+            self.refused(d, "")
             self.change(d.journal_path, f"UPDATE halts SET {back} WHERE asset <> ''")
         d.start()
         with d.client() as c:
             self.assertEqual(halted(c), {ALL: "for good", "BTC": "for good"})
+
+    def test_latches_are_compared_with_the_records(self):
+        d, c = self.serve()
+        for asset in ("BTC", "ETH", ALL, "LTC"):
+            self.halt(c, "first", asset, actor="anna")
+        self.halt(c, "again", "BTC")
+        self.resume(c)
+        self.resume(c, "over", "LTC")
+        halts = {r["asset"]: r["seq"] for r in c.records() if r["kind"] == "halt"}
+        resumes = {r["asset"]: r["seq"] for r in c.records() if r["kind"] == "resume"}
+        self.assertEqual(d.stop(), 0)
+        whole = journal.copy(d.journal_path, d.journal_path + ".kept")
+        row = "INSERT INTO halts SELECT '{}', ts_ns, {}, actor, reason FROM halts WHERE asset = 'ETH'"
+        for words, *changes in (
+                (f"no row for BTC halted by record {halts['BTC']}",
+                 "DELETE FROM halts WHERE asset = 'BTC'"),
+                ("no row for BTC", "DELETE FROM halts"),
+                (f"the row is not that of LTC resumed by record {resumes['LTC']}",
+                 row.format("LTC", halts["LTC"])),
+                ("not that of all assets resumed by record", row.format("", halts[ALL])),
+                ("row of XRP is not what its record", row.format("XRP", halts["ETH"])),
+                (f"the row is not that of BTC halted by record {halts['BTC']}",
+                 "UPDATE halts SET seq = 3, reason = 'first' WHERE asset = 'BTC'"),
+                ("another time than that of BTC halted", "UPDATE halts SET ts_ns = ts_ns - 1 "
+                                                         "WHERE asset = 'BTC'"),
+                ("no row for BTC", "DELETE FROM halts", "DROP INDEX halt_orders")):
+            self.change(d.journal_path, *changes)
+            self.refused(d, words)
+            os.unlink(d.journal_path)
+            journal.copy(whole, d.journal_path)
+        d.start()
+        with d.client() as c:
+            self.assertEqual(halted(c), {"BTC": "again", "ETH": "first"})
+        self.assertEqual(d.stop(), 0)
 
     def test_a_halt_whose_record_has_left_is_still_one(self):
         if not postgres_server.available():

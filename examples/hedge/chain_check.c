@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "halt_check.h"
 #include "walk.h"
 
 typedef struct check {
@@ -14,11 +15,14 @@ typedef struct check {
     policy_set *policies;
     const anchor_list *anchors;
     chain_report *report;
+    halt_check halted; /* behind the newest batch that was taken */
 } check;
 
 /* What judging one batch finds. */
 typedef struct findings {
-    uint64_t decisions, rejections, shadows;
+    uint64_t decisions, rejections, shadows, halts;
+    bool recommends[WALK_ROWS]; /* which of the rows is a decision, or a shadow, that gives a hedge
+                                 */
     const char *fault;
     uint64_t bad_seq;
     char message[SOURCE_MESSAGE_MAX];
@@ -189,8 +193,15 @@ static bool check_anchors(const anchor_list *anchors, uint64_t seq, const uint8_
 
 /* ---- a batch --------------------------------------------------------------- */
 
+static bool decides(const hedge_record *record)
+{
+    return (record->kind == HEDGE_RECORD_DECISION || record->kind == HEDGE_RECORD_SHADOW) &&
+           record->decision.status == HEDGE_OK;
+}
+
 static void count(const hedge_record *record, findings *f)
 {
+    if (record->kind == HEDGE_RECORD_HALT) f->halts++;
     if (record->kind == HEDGE_RECORD_SHADOW) f->shadows++;
     if (record->kind != HEDGE_RECORD_DECISION) return;
     f->decisions++;
@@ -213,6 +224,7 @@ static void judge(void *context, walk_batch *batch)
             (record.kind == HEDGE_RECORD_SHADOW && !check_shadow(before, &record, f)) ||
             !check_time(&record, f) || !check_anchors(c->anchors, row->seq, row->hash, f))
             return;
+        f->recommends[i] = decides(&record);
         count(&record, f);
     }
 }
@@ -226,20 +238,44 @@ static bool report_fault(chain_report *r, const findings *f)
     return false;
 }
 
+/* From a halt to its resume nothing on the asset is decided but rejections. Of halts from before
+ * the base nothing is known. */
+static bool check_halts(check *c, const walk_batch *batch, findings *f)
+{
+    if (c->halted.n == 0 && f->halts == 0) return true;
+    for (size_t i = 0; i < batch->n; i++) {
+        const source_row *row = &batch->rows[i];
+        const halted_asset *halt;
+
+        if (row->kind == HEDGE_RECORD_HALT || row->kind == HEDGE_RECORD_RESUME) {
+            if (halt_check_order(&c->halted, row)) continue;
+            return fault(f, "unreadable", 0, "out of memory");
+        }
+        halt = f->recommends[i] ? halt_check_find(&c->halted, row->asset) : NULL;
+        if (halt != NULL)
+            return fault(f, "halted", row->seq,
+                         "decides while halted: %.31s was halted by record %" PRIu64
+                         " and not resumed",
+                         halt->asset[0] != '\0' ? halt->asset : "everything", halt->seq);
+    }
+    return true;
+}
+
 static bool take(void *context, walk_batch *batch)
 {
-    const check *c = context;
-    const findings *f = batch->findings;
+    check *c = context;
+    findings *f = batch->findings;
     const source_row *last = &batch->rows[batch->n - 1];
     chain_report *r = c->report;
 
-    if (f->fault != NULL) return report_fault(r, f);
+    if (f->fault != NULL || !check_halts(c, batch, f)) return report_fault(r, f);
     if (r->records == 0) r->first_ts_ns = batch->rows[0].ts_ns;
     r->last_ts_ns = last->ts_ns;
     r->records += batch->n;
     r->decisions += f->decisions;
     r->rejections += f->rejections;
     r->shadows += f->shadows;
+    r->halts += f->halts;
     r->seq = last->seq;
     memcpy(r->hash, last->hash, sizeof r->hash);
     return true;
@@ -277,7 +313,7 @@ static bool check_end(const check *c, findings *f)
 bool chain_check(source *from, const source_chain *chain, policy_set *policies,
                  const anchor_list *anchors, chain_report *out)
 {
-    check c = {chain, policies, anchors, out};
+    check c = {chain, policies, anchors, out, {0}};
     const walk_job job = {.from = from,
                           .chain = chain,
                           .findings_size = sizeof(findings),
@@ -285,6 +321,7 @@ bool chain_check(source *from, const source_chain *chain, policy_set *policies,
                           .judge = judge,
                           .take = take};
     findings f = {0};
+    bool walked;
 
     *out = (chain_report){.chain = *chain};
     if (chain->base.given) {
@@ -292,7 +329,9 @@ bool chain_check(source *from, const source_chain *chain, policy_set *policies,
         memcpy(out->hash, chain->base.hash, sizeof out->hash);
     }
     if (!check_base(&c, &f)) return report_fault(out, &f);
-    if (!walk_run(&job) && out->fault == NULL) {
+    walked = walk_run(&job);
+    halt_check_free(&c.halted);
+    if (!walked && out->fault == NULL) {
         const bool next =
             strcmp(from->fault, "damaged") == 0 || strcmp(from->fault, "truncated") == 0;
 

@@ -9,7 +9,7 @@
 
 typedef struct chain_report {
     source_chain chain;
-    uint64_t records, decisions, rejections, shadows;
+    uint64_t records, decisions, rejections, shadows, halts;
     uint64_t seq; /* the newest record that was whole, or the base */
     uint8_t hash[HEDGE_HASH_SIZE];
     int64_t first_ts_ns, last_ts_ns;

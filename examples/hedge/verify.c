@@ -65,6 +65,7 @@ static void add_report(verification *v, const chain_report *r)
     t->decisions += r->decisions;
     t->rejections += r->rejections;
     t->shadows += r->shadows;
+    t->halts += r->halts;
     if (v->report_count < CHAINS_SHOWN_MAX) v->reports[v->report_count++] = *r;
 }
 
@@ -176,6 +177,7 @@ static void print_chain(const verification *v, const chain_report *r)
     print_count("decisions", r->decisions);
     print_count("rejections", r->rejections);
     if (r->shadows > 0) print_count("shadows", r->shadows);
+    if (r->halts > 0) print_count("halts", r->halts);
     if (v->from.chain_count == 1) {
         printf("  policies    %zu", v->policies.count);
         if (v->policies.reworded > 0)
@@ -236,6 +238,7 @@ static void write_counts(json *j, const chain_report *r)
     json_integer(j, "decisions", (int64_t)r->decisions);
     json_integer(j, "rejections", (int64_t)r->rejections);
     json_integer(j, "shadows", (int64_t)r->shadows);
+    json_integer(j, "halts", (int64_t)r->halts);
     moment_write(r->first_ts_ns, text);
     json_text(j, "first_time", r->records > 0 ? text : NULL);
     moment_write(r->last_ts_ns, text);
@@ -344,10 +347,11 @@ const command verify_command = {
         "\n"
         "Reads every record in order: none missing, each hash made of the one before and the\n"
         "record's bytes, each record what its row says (in Postgres: every column), each policy\n"
-        "the text its hash names, each shadow of the decision before it. Names the first record\n"
-        "that is not whole. A journal cut off at its end, or rewritten with new hashes, is whole\n"
-        "in itself: compare it with heads kept elsewhere (GET /readyz shows the head, and so do\n"
-        "the metric hedge_journal_head_hash and this command).\n"
+        "the text its hash names, each shadow of the decision before it, and no decision behind a\n"
+        "halt of its asset and before its resume. Names the first record that is not whole. A\n"
+        "journal cut off at its end, or rewritten with new hashes, is whole in itself: compare it\n"
+        "with heads kept elsewhere (GET /readyz shows the head, and so do the metric\n"
+        "hedge_journal_head_hash and this command).\n"
         "\n"
         "Nothing is written, and a journal left by a killed daemon is read with its -wal file. A\n"
         "running daemon owns its journal: ask it with --url. A file that records have left for\n"

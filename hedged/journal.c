@@ -569,6 +569,11 @@ journal *journal_open(const journal_options *options, char message[JOURNAL_MESSA
     return j;
 }
 
+const char *journal_path(const journal *j)
+{
+    return j->file.absolute;
+}
+
 bool journal_close(journal *j)
 {
     bool whole;

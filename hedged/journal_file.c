@@ -4,6 +4,7 @@
 
 #include "hex.h"
 #include "journal_format.h"
+#include "log.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -233,6 +234,11 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
                                                    "and start with another file");
     f->next = f->head;
     check_places(f); /* remembers where they are */
+    if (realpath(path, f->absolute) == NULL) snprintf(f->absolute, sizeof(f->absolute), "%s", path);
+    if (objects == 0)
+        LOG(LOG_WARN, "journal_created", LOG_TEXT("journal", f->absolute),
+            LOG_TEXT("effect", "it knows no halts and no decisions; where there was a journal "
+                               "before, stop and set HEDGE_JOURNAL to that"));
     return true;
 }
 

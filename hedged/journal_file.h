@@ -17,6 +17,7 @@ typedef struct journal_place {
 typedef struct journal_file {
     sqlite3 *db;
     journal_place main_file, wal_file;
+    char absolute[4096];   /* the file's path from the root */
     const char *displaced; /* what has become of them; NULL: they are where they were */
     sqlite3_stmt *begin, *commit, *rollback, *insert, *insert_policy, *select, *put_base, *forget;
     journal_aside aside;

@@ -123,6 +123,8 @@ static void print_good(const settings *s, const start_policies *p, tls *t)
     tls_facts facts;
 
     printf("good: %s, policy %s", s->policy_path, hedge_policy_hash_hex(p->live));
+    if (access(s->journal_path, F_OK) != 0)
+        printf(", a new journal %s, without halts", s->journal_path);
     if (t != NULL) {
         tls_read_facts(t, &facts);
         printf(", %s as %s, %.0f days to go", tls_is_mutual(t) ? "mTLS" : "TLS", facts.subject,
@@ -314,7 +316,7 @@ static void log_listening(const app *a, uint16_t port)
     LOG(LOG_INFO, "listening", LOG_TEXT("url", url), LOG_TEXT("version", hedge_version()),
         LOG_TEXT("policy", hedge_policy_hash_hex(policy->policy)),
         LOG_TEXT("policy_file", a->settings->policy_path),
-        LOG_TEXT("journal", a->settings->journal_path),
+        LOG_TEXT("journal", journal_path(a->journal)),
         LOG_TEXT("durability", a->settings->async ? "async" : "commit"),
         LOG_TEXT("tokens", a->auth != NULL ? "asked for" : "off"),
         LOG_TEXT("redis", a->settings->redis.on ? a->settings->redis.host : "off"),
@@ -447,6 +449,14 @@ static int check_keys(const settings *s)
                                                                     : refuse(message, EXIT_CONFIG);
 }
 
+/* 0 or an exit code. */
+static int check_journal(const settings *s)
+{
+    char message[SETTING_MESSAGE_MAX];
+
+    return settings_check_journal(s, message) ? 0 : refuse(message, EXIT_CONFIG);
+}
+
 static int init_database(const settings *s, const sigset_t *signals)
 {
     char words[POSTGRES_INIT_WORDS_MAX];
@@ -479,9 +489,7 @@ static void block_signals(sigset_t *signals)
  * (/proc/self stays open to the process itself.) */
 static void keep_memory_private(void)
 {
-    const char *environment = setting_value("HEDGE_ENV");
-
-    if (environment != NULL && strcmp(environment, "prod") == 0) prctl(PR_SET_DUMPABLE, 0L);
+    if (setting_is_prod()) prctl(PR_SET_DUMPABLE, 0L);
 }
 
 int main(int argc, char **argv)
@@ -515,6 +523,7 @@ int main(int argc, char **argv)
     if (init) return init_database(&s, &signals);
     code = read_policies(&s, &policies);
     if (code == 0 && check) code = check_keys(&s);
+    if (code == 0 && check) code = check_journal(&s);
     if (code == 0) t = read_tls(&s, &code);
     if (code == 0 && check)
         print_good(&s, &policies, t);

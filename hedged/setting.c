@@ -27,6 +27,13 @@ const char *setting_value(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
+bool setting_is_prod(void)
+{
+    const char *environment = setting_value("HEDGE_ENV");
+
+    return environment != NULL && strcmp(environment, "prod") == 0;
+}
+
 bool setting_number(const char *name, double least, double most, double *out, bool *given,
                     char message[SETTING_MESSAGE_MAX])
 {

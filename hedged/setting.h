@@ -14,6 +14,8 @@
 
 /* NULL where it is not set, or empty. */
 const char *setting_value(const char *name);
+/* HEDGE_ENV says that it is no trial. */
+bool setting_is_prod(void);
 
 /* Writes the message and returns false, so that a check can end with it. Never
  * give it a value that may be a secret. */

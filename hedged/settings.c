@@ -5,18 +5,19 @@
  * believes in must never be dropped without a word. */
 #include "settings.h"
 
-#include "log.h"
 #include "secret_file.h"
+#include "settings_names.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define REDIS_URL_MAX 2047
-
-extern char **environ;
 
 /* ---- Redis ------------------------------------------------------------------- */
 
@@ -118,8 +119,7 @@ static bool read_address(settings *s, char message[SETTING_MESSAGE_MAX])
     s->port = (uint16_t)number;
     if (environment != NULL && strcmp(environment, "dev") != 0 && strcmp(environment, "prod") != 0)
         return setting_refuse(message, "HEDGE_ENV=%.100s: must be dev or prod", environment);
-    return !settings_jwt_are_missing(&s->jwt,
-                                     environment != NULL && strcmp(environment, "prod") == 0, host,
+    return !settings_jwt_are_missing(&s->jwt, setting_is_prod(), host,
                                      ntohl(address.s_addr) >> 24 == 127, message);
 }
 
@@ -169,6 +169,13 @@ static bool read_journal(settings *s, char message[SETTING_MESSAGE_MAX])
     static const char *const off_on[2] = {"0", "1"};
 
     s->journal_path = setting_value("HEDGE_JOURNAL");
+    if (setting_is_prod() && (s->journal_path == NULL || s->journal_path[0] != '/'))
+        return setting_refuse(message,
+                              "HEDGE_JOURNAL%s%.200s: HEDGE_ENV=prod asks for an absolute path: "
+                              "from another folder it would be another journal, which knows "
+                              "nothing of the halts in this one",
+                              s->journal_path != NULL ? "=" : "",
+                              s->journal_path != NULL ? s->journal_path : "");
     if (s->journal_path == NULL) s->journal_path = "hedge-journal.db";
     s->certify = true;
     return setting_choice("HEDGE_DURABILITY", durability, &s->async, message) &&
@@ -176,126 +183,36 @@ static bool read_journal(settings *s, char message[SETTING_MESSAGE_MAX])
            setting_choice("HEDGE_CERTIFY", off_on, &s->certify, message);
 }
 
-/* Anything that begins with HEDGE_ and is not ours may be another program's
- * (Kubernetes makes such names for services), so it is only warned of. But of a
- * misspelt name of tokens or TLS somebody believes that it keeps callers out. */
-static bool check_names(char message[SETTING_MESSAGE_MAX])
-{
-    static const char *const known[] = {"HEDGE_ENV",
-                                        "HEDGE_API_HOST",
-                                        "HEDGE_API_PORT",
-                                        "HEDGE_HTTP_CONNECTIONS",
-                                        "HEDGE_HTTP_CONNECTIONS_PER_PEER",
-                                        "HEDGE_HTTP_HEAD_MS",
-                                        "HEDGE_HTTP_BODY_MS",
-                                        "HEDGE_HTTP_ANSWER_MS",
-                                        "HEDGE_HTTP_IDLE_MS",
-                                        "HEDGE_POLICY",
-                                        "HEDGE_SHADOW_POLICY",
-                                        "HEDGE_SPLINE_KNOTS",
-                                        "HEDGE_MAX_HEDGE_PCT",
-                                        "HEDGE_STALE_SCORE_S",
-                                        "HEDGE_JOURNAL",
-                                        "HEDGE_JOURNAL_KEEP_S",
-                                        "HEDGE_DURABILITY",
-                                        "HEDGE_LOG_DECISIONS",
-                                        "HEDGE_CERTIFY",
-                                        "HEDGE_REDIS_URL",
-                                        "HEDGE_REDIS_URL_FILE",
-                                        "HEDGE_CLICKHOUSE_URL",
-                                        "HEDGE_CLICKHOUSE_URL_FILE",
-                                        "HEDGE_CLICKHOUSE_QUERY_FILE",
-                                        "HEDGE_CLICKHOUSE_INTERVAL_MS",
-                                        "HEDGE_CLICKHOUSE_TIMEOUT_MS",
-                                        "HEDGE_DB_DSN",
-                                        "HEDGE_DB_DSN_FILE",
-                                        "HEDGE_JWT_KEYS",
-                                        "HEDGE_JWT_ISSUER",
-                                        "HEDGE_JWT_AUDIENCE",
-                                        "HEDGE_JWT_TYP",
-                                        "HEDGE_JWT_LEEWAY_S",
-                                        "HEDGE_MAX_REQUESTS_PER_S",
-                                        "HEDGE_TLS_CERT",
-                                        "HEDGE_TLS_KEY",
-                                        "HEDGE_TLS_CLIENT_CA",
-                                        "HEDGE_TLS_CLIENT_CRL",
-                                        "HEDGE_TLS_CLIENT_NAMES"};
-    static const char *const strict[] = {"HEDGE_JWT_", "HEDGE_TLS_"};
-
-    for (char **entry = environ; *entry != NULL; entry++) {
-        const size_t n = strcspn(*entry, "=");
-        const char *value = *entry + n + ((*entry)[n] == '=' ? 1 : 0);
-        bool found = false;
-        char name[128];
-
-        if (strncmp(*entry, "HEDGE_", 6) != 0 || value[0] == '\0') continue;
-        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-            found |= strlen(known[i]) == n && strncmp(*entry, known[i], n) == 0;
-        if (found) continue;
-        for (size_t i = 0; i < sizeof(strict) / sizeof(strict[0]); i++)
-            if (strncmp(*entry, strict[i], strlen(strict[i])) == 0)
-                return setting_refuse(message, "%.*s: there is no such setting; see --help", (int)n,
-                                      *entry);
-        snprintf(name, sizeof(name), "%.*s", (int)n, *entry);
-        LOG(LOG_WARN, "unknown_setting", LOG_TEXT("name", name));
-    }
-    return true;
-}
-
 bool settings_read(settings *s, char message[SETTING_MESSAGE_MAX])
 {
     *s = (settings){0};
-    return check_names(message) && settings_read_jwt(&s->jwt, message) &&
+    return settings_check_names(message) && settings_read_jwt(&s->jwt, message) &&
            read_address(s, message) && read_policy(s, message) && read_journal(s, message) &&
            read_redis(&s->redis, message) && settings_read_clickhouse(&s->clickhouse, message) &&
            settings_read_postgres(&s->postgres, message) && settings_read_tls(&s->tls, message) &&
            settings_read_http(&s->http, message);
 }
 
-const char *settings_help(void)
+bool settings_check_journal(const settings *s, char message[SETTING_MESSAGE_MAX])
 {
-    return "  HEDGE_ENV            dev (default); prod: not without HEDGE_JWT_KEYS\n"
-           "  HEDGE_API_HOST       127.0.0.1   another than a loopback address: not without "
-           "HEDGE_JWT_KEYS\n"
-           "  HEDGE_API_PORT       8000        0: any free port, see the log\n"
-           "  HEDGE_HTTP_CONNECTIONS           1024   at once; over it: 503\n"
-           "  HEDGE_HTTP_CONNECTIONS_PER_PEER  256    of one address, 0: any; over it: 429. Behind "
-           "a\n"
-           "                       proxy all come from one address\n"
-           "  HEDGE_HTTP_HEAD_MS, HEDGE_HTTP_BODY_MS   2000, 2000   a request's head, then its "
-           "body\n"
-           "  HEDGE_HTTP_ANSWER_MS, HEDGE_HTTP_IDLE_MS 5000, 15000  until the answer is taken; "
-           "until\n"
-           "                       the next head is there\n"
-           "  HEDGE_POLICY         configs/policy.yaml, else the installed one\n"
-           "  HEDGE_SHADOW_POLICY  a policy that is tried beside it: recorded, counted, never "
-           "answered\n"
-           "  HEDGE_SPLINE_KNOTS   a list of knots in place of every curve's\n"
-           "  HEDGE_MAX_HEDGE_PCT  0 to 1, in place of every asset's\n"
-           "  HEDGE_STALE_SCORE_S  seconds, in place of every asset's\n"
-           "  HEDGE_JOURNAL        hedge-journal.db\n"
-           "  HEDGE_DURABILITY     commit (default: on disk before the reply), async\n"
-           "  HEDGE_LOG_DECISIONS  0 (default), 1: a line each, up to 1,000 a second\n"
-           "  HEDGE_CERTIFY        1 (default): every score of a curve is tried before it goes "
-           "live,\n"
-           "                       once for a build and a journal; 0: not, for trials\n"
-           "  HEDGE_REDIS_URL      redis://[[user]:password@]host[:port][/database]; empty: off\n"
-           "  HEDGE_CLICKHOUSE_URL http[s]://[user:password@]host[:port][/?database=NAME]; empty: "
-           "off\n"
-           "  HEDGE_CLICKHOUSE_QUERY_FILE   in place of the depth query that is built in\n"
-           "  HEDGE_CLICKHOUSE_INTERVAL_MS  1000        the pause between two polls\n"
-           "  HEDGE_CLICKHOUSE_TIMEOUT_MS   2000        the longest that a poll may take\n"
-           "  HEDGE_DB_DSN         postgresql://user:password@host:port/database, or libpq's\n"
-           "                       keyword=value form; empty: the journal is not shipped\n"
-           "  HEDGE_REDIS_URL_FILE, HEDGE_CLICKHOUSE_URL_FILE, HEDGE_DB_DSN_FILE\n"
-           "                       a file that holds the value in place of the variable, and that\n"
-           "                       nobody but the daemon may read\n"
-           "  HEDGE_JOURNAL_KEEP_S 604800      seconds that shipped records stay in the journal\n"
-           "  HEDGE_TLS_CERT, HEDGE_TLS_KEY  PEM files: certificate with its chain, and its key "
-           "(mode 600);\n"
-           "                       then the port speaks TLS 1.2 and 1.3 and nothing else; empty: "
-           "HTTP\n"
-           "  HEDGE_TLS_CLIENT_CA  PEM: clients must show a certificate of one of these\n"
-           "  HEDGE_TLS_CLIENT_CRL    PEM: and it must not be revoked here\n"
-           "  HEDGE_TLS_CLIENT_NAMES  a,b: and bear one of these, a DNS name or a URI\n";
+    const char *path = s->journal_path, *slash = strrchr(path, '/');
+    const int n = slash != NULL ? (int)(slash - path) : 0;
+    struct stat info;
+    char folder[4096];
+
+    if (snprintf(folder, sizeof(folder), "%.*s%s", n, path, slash == path ? "/" : "") >=
+        (int)sizeof(folder))
+        return setting_refuse(message, "HEDGE_JOURNAL=%.150s: the path is too long", path);
+    if (folder[0] == '\0') strcpy(folder, ".");
+    /* Its -wal comes to lie beside it. */
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
+        return setting_refuse(message, "HEDGE_JOURNAL=%.150s: its folder: %s", path,
+                              strerror(errno));
+    if (stat(path, &info) != 0)
+        return errno == ENOENT ||
+               setting_refuse(message, "HEDGE_JOURNAL=%.150s: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return setting_refuse(message, "HEDGE_JOURNAL=%.150s: is not a file", path);
+    return faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0 ||
+           setting_refuse(message, "HEDGE_JOURNAL=%.150s: %s", path, strerror(errno));
 }

@@ -47,6 +47,10 @@ typedef struct settings {
  * it may be. Texts point into the environment. */
 bool settings_read(settings *s, char message[SETTING_MESSAGE_MAX]);
 
+/* Whether a journal could be opened or made at journal_path, as far as its folder and its mode
+ * tell; touches nothing. False: message. */
+bool settings_check_journal(const settings *s, char message[SETTING_MESSAGE_MAX]);
+
 /* The variables with their defaults, for --help. */
 const char *settings_help(void);
 

@@ -8,15 +8,6 @@
 #define LEEWAY_MOST_S 60
 #define REQUESTS_MOST 1000000
 
-const char settings_jwt_help[] =
-    "  HEDGE_JWT_KEYS       a JWKS file: callers show a token that one of its keys has signed;\n"
-    "                       empty: anybody may ask anything (dev on a loopback address only)\n"
-    "  HEDGE_JWT_ISSUER     what iss of each token must be\n"
-    "  HEDGE_JWT_AUDIENCE   what aud of each token must be, or hold\n"
-    "  HEDGE_JWT_TYP        JWT or at+jwt: what typ must be; empty: either, or none\n"
-    "  HEDGE_JWT_LEEWAY_S   30          0 to 60: how far the clocks may differ\n"
-    "  HEDGE_MAX_REQUESTS_PER_S   0 (default: any number), of one caller\n";
-
 /* What has no effect would be believed to have one. */
 static bool check_unused(char message[SETTING_MESSAGE_MAX])
 {

@@ -22,7 +22,4 @@ bool settings_read_jwt(settings_jwt *s, char message[SETTING_MESSAGE_MAX]);
 bool settings_jwt_are_missing(const settings_jwt *s, bool prod, const char *host, bool loopback,
                               char message[SETTING_MESSAGE_MAX]);
 
-/* The variables with their defaults, for --help. */
-extern const char settings_jwt_help[];
-
 #endif

@@ -54,8 +54,5 @@ bool settings_read_tls(settings_tls *s, char message[SETTING_MESSAGE_MAX])
 
 bool settings_tls_is_exposed(const char *host)
 {
-    const char *environment = setting_value("HEDGE_ENV");
-
-    return strncmp(host, "127.", 4) != 0 ||
-           (environment != NULL && strcmp(environment, "prod") == 0);
+    return strncmp(host, "127.", 4) != 0 || setting_is_prod();
 }

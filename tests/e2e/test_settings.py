@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A setting that cannot be understood stops the start with a message that names it."""
+import base64
+import json
 import os
+import re
 import socket
+import subprocess
 
 import daemon
 import oracle
@@ -48,6 +52,42 @@ MISSPELT = {
     "HEDGE_JWT_KEY": "k", "HEDGE_JWT_SECRET": "me",
     "HEDGE_TLS_CIPHERS": "ALL", "HEDGE_TLS_CLIENT_NAME": "desk",
 }
+# What was written, and what must have been meant (None: nobody can tell).
+MEANT = {
+    "HEDGE_JOURNL": "HEDGE_JOURNAL", "HEDGE_JURNAL": "HEDGE_JOURNAL",
+    "HEDGE_JOURNALS": "HEDGE_JOURNAL", "HEDGE_DURABILTY": "HEDGE_DURABILITY",
+    "HEDGE_POLICYS": "HEDGE_POLICY", "HEDGE_REDIS_URI": "HEDGE_REDIS_URL",
+    "HEDGE_MAX_REQUEST_PER_S": "HEDGE_MAX_REQUESTS_PER_S", "HEDGE_DB_DSN_FIL": "HEDGE_DB_DSN_FILE",
+    "HEDGE_Env": "HEDGE_ENV", "HEDGE_SOMETHING_ELSE": None, "HEDGE_X": None, "HEDGE_": None,
+    "HEDGE_" + "X" * 300: None,
+}
+# As Kubernetes makes them for services that are called hedge-engine, hedge and hedge-db.
+KUBERNETES = {
+    "HEDGE_ENGINE_SERVICE_HOST": "10.0.0.11", "HEDGE_ENGINE_SERVICE_PORT": "8000",
+    "HEDGE_ENGINE_SERVICE_PORT_HTTP": "8000", "HEDGE_ENGINE_PORT": "tcp://10.0.0.11:8000",
+    "HEDGE_ENGINE_PORT_8000_TCP": "tcp://10.0.0.11:8000",
+    "HEDGE_ENGINE_PORT_8000_TCP_PROTO": "tcp", "HEDGE_ENGINE_PORT_8000_TCP_PORT": "8000",
+    "HEDGE_ENGINE_PORT_8000_TCP_ADDR": "10.0.0.11", "HEDGE_PORT": "udp://10.0.0.11:53",
+    "HEDGE_SERVICE_HOST": "fd00::1", "HEDGE_DB_PORT_5432_TCP": "tcp://[fd00::1]:5432",
+}
+NOT_KUBERNETES = {
+    "HEDGE_PORT": "8000", "HEDGE_SERVICE_HOST": "0.0.0.0:80", "HEDGE_SERVICE_PORT": "many",
+    "HEDGE_ENGINE_PORT": "http://10.0.0.11:80", "HEDGE_ENGINE_PORT_8000_TCP": "yes",
+    "HEDGE_ENGINE_PORT_8000_TCP_PROTO": "https", "HEDGE_ENGINE_PORT_8000_TCP_ADDR": "here",
+    "HEDGE_ENGINE_HOST": "10.0.0.11", "HEDGE_DB_PORT": "tcp://db:", "HEDGE_API_PORT_": "tcp",
+}
+# Of the programs beside the daemon: whoever uses both sets them for both.
+ELSEWHERE = {"HEDGE_TOKEN": "a.b.c", "HEDGE_CA": "/ca.pem", "HEDGE_CLIENT_CERT": "/c.pem",
+             "HEDGE_CLIENT_KEY": "/k.pem", "HEDGE_LIBRARY": "/libhedge.so.0"}
+NOBODY = 65534
+
+
+def settings_in_the_source():
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                        "../../hedged/settings_names.c")
+    with open(path, encoding="utf-8") as f:
+        table = re.search(r"known\[\] = \{(.*?)\};", f.read(), re.S).group(1)
+    return set(re.findall(r'"(HEDGE_\w+)"', table))
 
 
 class Settings(daemon.Case):
@@ -62,6 +102,16 @@ class Settings(daemon.Case):
                 "HEDGE_JOURNAL": os.path.join(self.folder, "journal.db")}
         base.update(settings)
         return daemon.run(arguments, self.folder, **base)
+
+    def prod(self):
+        """Settings that start in production."""
+        keys = os.path.join(self.folder, "keys.json")
+        secret = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
+        daemon.write_file(keys, json.dumps({"keys": [
+            {"kty": "oct", "alg": "HS256", "kid": "one", "use": "sig", "k": secret}]}))
+        os.chmod(keys, 0o600)
+        return {"HEDGE_ENV": "prod", "HEDGE_JWT_KEYS": keys, "HEDGE_JWT_ISSUER": "us",
+                "HEDGE_JWT_AUDIENCE": "hedged"}
 
     def test_each_bad_value_is_78_and_named(self):
         for name, values in BAD.items():
@@ -131,12 +181,115 @@ class Settings(daemon.Case):
         code, _, err = self.run_with("--check", **empty)
         self.assertEqual(code, 0, err)
 
-    def test_an_unknown_setting_of_ours_is_not_silently_ignored(self):
-        # Kubernetes makes such names for services: they must not stop a start.
-        for name in ("HEDGE_DURABILTY", "HEDGE_CLICKHOUSE_PORT", "HEDGE_DB_SERVICE_HOST"):
-            code, _, err = self.run_with("--check", **{name: "tcp://10.0.0.1:8123"})
+    def warned(self, err):
+        return [e for e in map(json.loads, err.splitlines()) if e["event"] == "unknown_setting"]
+
+    def test_a_name_of_no_setting_is_warned_of_in_dev_and_refused_in_prod(self):
+        prod = self.prod()
+        for name, meant in MEANT.items():
+            code, _, err = self.run_with("--check", **{name: "x"})
             self.assertEqual(code, 0, err)
-            self.assertIn(name, err, "a misspelt setting passes without a word")
+            warning, = self.warned(err)
+            self.assertEqual((warning["level"], warning["name"], warning.get("did_you_mean")),
+                             ("warn", name[:100], meant))
+            for arguments in ((), ("--check",)):
+                code, _, err = self.run_with(*arguments, **{**prod, name: "x"})
+                self.assertEqual(code, BAD_CONFIG, f"{name} {err}")
+                self.assertIn(f"{name[:100]}: there is no such setting", err)
+                self.assertEqual(f"did you mean {meant}?" in err, meant is not None, err)
+            code, _, err = self.run_with("--check", **{**prod, name: ""})
+            self.assertEqual((code, self.warned(err)), (0, []), "what is empty is not set")
+        code, _, err = self.run_with("--check", HEDGE_JWT_ISUER="x")
+        self.assertEqual((code, "did you mean HEDGE_JWT_ISSUER?" in err), (BAD_CONFIG, True), err)
+
+    def test_what_kubernetes_makes_is_warned_of_everywhere(self):
+        for more in ({}, self.prod()):
+            code, _, err = self.run_with("--check", **more, **KUBERNETES)
+            self.assertEqual(code, 0, err)
+            self.assertEqual({w["name"] for w in self.warned(err)}, set(KUBERNETES))
+        for name, value in NOT_KUBERNETES.items():
+            code, _, err = self.run_with("--check", **{**self.prod(), name: value})
+            self.assertEqual((code, name in err), (BAD_CONFIG, True), f"{name}={value} {err}")
+
+    def test_the_settings_of_the_programs_beside_it_are_known(self):
+        for more in ({}, self.prod()):
+            code, _, err = self.run_with("--check", **more, **ELSEWHERE)
+            self.assertEqual((code, err), (0, ""))
+
+    def test_prod_asks_for_a_journal_that_lies_where_it_lay(self):
+        prod = self.prod()
+        for path in ("", "journal.db", "./journal.db", "data/journal.db"):
+            for arguments in ((), ("--check",)):
+                code, _, err = self.run_with(*arguments, **{**prod, "HEDGE_JOURNAL": path})
+                self.assertEqual(code, BAD_CONFIG, f"{path!r} {err}")
+                self.assertIn("HEDGE_JOURNAL", err)
+                self.assertIn("absolute", err)
+                code, _, err = self.run_with("--check", HEDGE_JOURNAL="")
+                self.assertEqual(code, 0, err)
+
+    def test_check_looks_where_the_journal_is_to_lie(self):
+        folder = daemon.new_folder()
+        daemon.write_file(os.path.join(folder, "file"), "x")
+        for path, word in (("/nowhere/journal.db", "No such file"), (folder, "not a file"),
+                           ("nowhere/journal.db", "No such file"), ("/dev/null", "not a file"),
+                           (os.path.join(folder, "file", "journal.db"), "its folder"),
+                           ("/" + "x" * 5000, "HEDGE_JOURNAL")):
+            code, _, err = self.run_with("--check", HEDGE_JOURNAL=path)
+            self.assertEqual((code, "HEDGE_JOURNAL" in err, word in err), (BAD_CONFIG, True, True),
+                             err)
+        path = os.path.join(folder, "journal.db")
+        code, out, err = self.run_with("--check", HEDGE_JOURNAL=path)
+        self.assertEqual((code, f"a new journal {path}" in out), (0, True), out + err)
+        with Daemon(oracle.policy(), folder=folder) as d:
+            self.assertEqual(d.stop(), 0)
+        for where in (path, os.path.relpath(path, self.folder)):
+            code, out, err = self.run_with("--check", HEDGE_JOURNAL=where)
+            self.assertEqual((code, "a new journal" in out), (0, False), out + err)
+
+    def test_check_sees_that_a_journal_cannot_be_written(self):
+        folder = daemon.new_folder()
+        policy, path = os.path.join(folder, "policy.yaml"), os.path.join(folder, "journal.db")
+        daemon.write_file(policy, oracle.text(oracle.policy()))
+        daemon.write_file(path, "")
+        who = {"user": NOBODY, "extra_groups": ()} if os.geteuid() == 0 else {}
+
+        def check():
+            settings = {"HEDGE_POLICY": policy, "HEDGE_JOURNAL": path}
+            try:
+                done = subprocess.run([daemon.program("HEDGED"), "--check"], cwd="/", check=False,
+                                      env=daemon.environment(settings), capture_output=True,
+                                      timeout=60, **who)
+            except PermissionError:
+                self.skipTest("another user may not run this hedged")
+            return done.returncode, done.stderr.decode()
+
+        for folder_mode, mode, good in ((0o777, 0o666, True), (0o555, 0o666, False),
+                                        (0o777, 0o444, False)):
+            os.chmod(folder, folder_mode)
+            os.chmod(path, mode)
+            code, err = check()
+            self.assertEqual((code, "Permission denied" in err),
+                             (0, False) if good else (BAD_CONFIG, True), err)
+        os.chmod(folder, 0o700)
+
+    def test_a_journal_that_is_made_new_is_said_aloud(self):
+        folder = daemon.new_folder()
+        for empty in (False, True):
+            path = os.path.join(folder, f"journal-{empty}.db")
+            if empty:
+                daemon.write_file(path, "")
+            for start in range(2):
+                with Daemon(oracle.policy(), folder=folder,
+                            journal=os.path.basename(path) if start else path) as d:
+                    said = [(e["level"], e["journal"]) for e in d.events("journal_created")]
+                    self.assertEqual(said, [] if start else [("warn", os.path.realpath(path))])
+                    listening, = d.events("listening")
+                    self.assertEqual(listening["journal"], os.path.realpath(path))
+                    self.assertEqual(d.stop(), 0)
+        with Daemon(oracle.policy(), journal="other.db") as d:
+            created, = d.events("journal_created")
+            self.assertEqual(created["journal"],
+                             os.path.join(os.path.realpath(d.folder), "other.db"))
 
     def test_prod_and_open_addresses_need_keys(self):
         for settings in ({"HEDGE_ENV": "prod"}, {"HEDGE_API_HOST": "0.0.0.0"},
@@ -168,13 +321,11 @@ class Settings(daemon.Case):
     def test_help_and_version(self):
         code, out, err = self.run_with("--help")
         self.assertEqual((code, err), (0, ""))
-        for name in ("HEDGE_ENV", "HEDGE_POLICY", "HEDGE_JOURNAL", "HEDGE_DURABILITY",
-                     "HEDGE_REDIS_URL", "HEDGE_CLICKHOUSE_URL", "HEDGE_CLICKHOUSE_QUERY_FILE",
-                     "HEDGE_CLICKHOUSE_INTERVAL_MS", "HEDGE_CLICKHOUSE_TIMEOUT_MS",
-                     "HEDGE_API_HOST", "HEDGE_API_PORT", "HEDGE_SPLINE_KNOTS",
-                     "HEDGE_MAX_HEDGE_PCT", "HEDGE_STALE_SCORE_S", "HEDGE_LOG_DECISIONS",
-                     "--check", "--version"):
-            self.assertIn(name, out)
+        self.assertEqual(set(re.findall(r"\bHEDGE_\w+", out)), settings_in_the_source())
+        for line in out.splitlines():
+            self.assertLess(len(line), 100, line)
+        for argument in ("--check", "--init-db", "--version"):
+            self.assertIn(argument, out)
         code, out, err = self.run_with("--version")
         self.assertEqual((code, err), (0, ""))
         self.assertRegex(out, r"\b\d+\.\d+\.\d+\+")
@@ -199,7 +350,8 @@ class Settings(daemon.Case):
         port = daemon.free_port()
         with Daemon(oracle.policy(), api_port=port) as d:
             self.assertEqual(d.url, f"http://127.0.0.1:{port}")
-            self.assertEqual(d.events()[0]["event"], "listening", "the first line on stderr")
+            self.assertEqual([e["event"] for e in d.events()[:2]],
+                             ["journal_created", "listening"], "the first lines on stderr")
             self.assertEqual(d.stop(), 0)
         with Daemon(oracle.policy(), api_host="127.0.0.2") as d:
             self.assertTrue(d.url.startswith("http://127.0.0.2:"), d.url)

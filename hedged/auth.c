@@ -16,6 +16,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define ROUTE_MAX 64 /* a method and a path of ours */
+
 struct auth {
     jwt_rules rules;
     key_ring *ring;
@@ -89,10 +91,19 @@ static bool refuse_missing(auth *a, problem *p)
     return false;
 }
 
-static bool refuse_token(auth *a, jwt_fault fault, problem *p)
+static void write_route(char out[ROUTE_MAX], const auth_place *at)
 {
+    snprintf(out, ROUTE_MAX, "%s %s", at->method, at->path);
+}
+
+static bool refuse_token(auth *a, const auth_place *at, jwt_fault fault, problem *p)
+{
+    char route[ROUTE_MAX];
+
     count(&a->faults[fault]);
-    LOG(LOG_WARN, "unauthorized", LOG_TEXT("reason", jwt_fault_name(fault)));
+    write_route(route, at);
+    LOG(LOG_WARN, "unauthorized", LOG_TEXT("reason", jwt_fault_name(fault)),
+        LOG_TEXT("route", route), LOG_TEXT("peer", at->peer));
     problem_set(p, 401, "unauthorized", NULL, "%s", jwt_fault_words(fault));
     p->authenticate = jwt_fault_challenge(fault);
     return false;
@@ -133,8 +144,19 @@ static bool check_rate(auth *a, const auth_caller *caller, problem *p)
     return false;
 }
 
-bool auth_authorize(auth *a, uint32_t scope, const char *authorization, auth_caller *caller,
-                    problem *p)
+static bool refuse_scope(auth *a, const auth_place *at, const auth_caller *caller, const problem *p)
+{
+    char route[ROUTE_MAX];
+
+    count(&a->forbidden);
+    write_route(route, at);
+    LOG(LOG_WARN, "forbidden", LOG_TEXT("caller", caller->name), LOG_TEXT("detail", p->detail),
+        LOG_TEXT("route", route), LOG_TEXT("peer", at->peer));
+    return false;
+}
+
+bool auth_authorize(auth *a, uint32_t scope, const auth_place *at, const char *authorization,
+                    auth_caller *caller, problem *p)
 {
     jwt_claims claims;
     const char *token;
@@ -146,15 +168,10 @@ bool auth_authorize(auth *a, uint32_t scope, const char *authorization, auth_cal
     token = read_bearer(authorization, &n);
     if (token == NULL) return refuse_missing(a, p);
     fault = verify(a, token, n, &claims);
-    if (fault != JWT_GOOD) return refuse_token(a, fault, p);
+    if (fault != JWT_GOOD) return refuse_token(a, at, fault, p);
     count(&a->faults[JWT_GOOD]);
     if (!check_rate(a, &claims.caller, p)) return false;
-    if (!auth_may(&claims.caller, scope, p)) {
-        count(&a->forbidden);
-        LOG(LOG_WARN, "forbidden", LOG_TEXT("caller", claims.caller.name),
-            LOG_TEXT("detail", p->detail));
-        return false;
-    }
+    if (!auth_may(&claims.caller, scope, p)) return refuse_scope(a, at, &claims.caller, p);
     *caller = claims.caller;
     return true;
 }

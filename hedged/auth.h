@@ -46,11 +46,18 @@ void auth_free(auth *a);
 /* Whether auth_new would find good keys. False: message. */
 bool auth_check(const struct settings_jwt *settings, char message[AUTH_MESSAGE_MAX]);
 
+/* What was asked for, and where from: for the log. */
+typedef struct auth_place {
+    const char *method, *path; /* of the route */
+    const char *peer;          /* an address */
+} auth_place;
+
 /* Says who asks, from an Authorization header (NULL: there was none), and
  * whether they may what takes this scope (0: anybody may, and nobody is asked).
- * False: problem 401, 403 or 429. Any thread. */
-bool auth_authorize(auth *a, uint32_t scope, const char *authorization, auth_caller *caller,
-                    problem *p);
+ * False: problem 401, 403 or 429; a token that was refused is in the log. Any
+ * thread. */
+bool auth_authorize(auth *a, uint32_t scope, const auth_place *at, const char *authorization,
+                    auth_caller *caller, problem *p);
 
 /* Has the keys read again. Returns at once. */
 void auth_ask(auth *a);

@@ -300,7 +300,7 @@ static bool authorize(const struct mg_connection *connection, const http_service
 
     if (!http_check_authorization(connection, &authorization, p)) return false;
     if (service->authorize != NULL)
-        return service->authorize(service->context, route, authorization, &request->caller, p);
+        return service->authorize(service->context, route, authorization, request, p);
     request->caller.scopes = AUTH_ALL;
     return true;
 }
@@ -319,7 +319,7 @@ static int begin_request(struct mg_connection *connection)
     const struct mg_request_info *info = mg_get_request_info(connection);
     http_server *server = info->user_data;
     const http_service *service = server->service;
-    http_request request = {.query = info->query_string};
+    http_request request = {.query = info->query_string, .peer = info->remote_addr};
     http_reply reply = {.status = 200, .content_type = "application/json"};
     const char *own = server->loopback_only ? server->host : NULL;
     size_t route = service->route_count, held;

@@ -19,6 +19,7 @@ typedef struct http_request {
     size_t body_size;
     char name[HTTP_NAME_MAX];    /* what stood for `{…}` in the path, decoded */
     const char *idempotency_key; /* the header as it came; NULL: none */
+    const char *peer;            /* the address it came from; of a proxy, where one is between */
     auth_caller caller;
 } http_request;
 
@@ -55,10 +56,10 @@ typedef struct http_service {
     void *context;
     /* After each reply; route_count for one that no route took. */
     void (*served)(void *context, size_t route, int status, int64_t duration_ns);
-    /* Says who asks and whether they may, from the Authorization header (NULL:
-     * there was none). False: problem. NULL: anybody may do anything. */
+    /* Says who asks (request->caller) and whether they may, from the Authorization
+     * header (NULL: there was none). False: problem. NULL: anybody may do anything. */
     bool (*authorize)(void *context, const http_route *route, const char *authorization,
-                      auth_caller *caller, problem *p);
+                      http_request *request, problem *p);
     /* False: only what is served always; else answer 503 `stopping`. */
     bool (*open)(void *context);
 } http_service;

@@ -40,9 +40,12 @@ static bool is_open(void *context)
 }
 
 static bool authorize(void *context, const http_route *route, const char *authorization,
-                      auth_caller *caller, problem *p)
+                      http_request *request, problem *p)
 {
-    return auth_authorize(((app *)context)->auth, route->scope, authorization, caller, p);
+    const auth_place at = {.method = route->method, .path = route->path, .peer = request->peer};
+
+    return auth_authorize(((app *)context)->auth, route->scope, &at, authorization,
+                          &request->caller, p);
 }
 
 static const char help[] =

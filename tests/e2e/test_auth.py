@@ -369,7 +369,8 @@ class Auth(daemon.Case):
 
                 def ask(scope, method=method, path=path, route=route):
                     head = bearer(self.issuer.token(scope=scope)) if scope is not None else {}
-                    return c.ask(method, path, BODIES.get(route), headers=head)
+                    body = BODIES.get(route) if method != "GET" else None
+                    return c.ask(method, path, body, headers=head)
 
                 for scope in (*SCOPES, "", " ".join(s for s in SCOPES if s != wanted)):
                     answer, why = ask(scope), f"{method} {route} with {scope!r}"
@@ -386,6 +387,23 @@ class Auth(daemon.Case):
                     self.assertIn(answer.status, (200, 201, 204), route)
                 else:
                     self.assert_problem(answer, 401, "unauthorized", route)
+
+    def test_the_log_says_where_a_refused_token_came_from_and_what_it_asked_for(self):
+        d = self.serve()
+        with d.client() as c:
+            c.connection.source_address = ("127.0.0.7", 0)
+            self.get(c, "not.a.token", "/policies/" + "0" * 64 + "?x=%1b%0a")
+            read = bearer(self.issuer.token(scope="read", sub="desk-7"))
+            c.post("/halt", {"reason": "x"}, headers=read)
+            c.ask("PUT", "/quotes/B%1b%0a", QUOTE, headers=read)
+        refused = daemon.wait_until(lambda: d.events("unauthorized"), "a line for the bad token")
+        self.assertEqual([(e["route"], e["peer"], e["reason"]) for e in refused],
+                         [("GET /policies/{hash}", "127.0.0.7", "form")])
+        refused = daemon.wait_until(lambda: len(d.events("forbidden")) == 2 and
+                                    d.events("forbidden"), "a line for each refused scope")
+        self.assertEqual([(e["route"], e["peer"], e["caller"]) for e in refused],
+                         [("POST /halt", "127.0.0.7", "desk-7"),
+                          ("PUT /quotes/{asset}", "127.0.0.7", "desk-7")])
 
     def test_an_override_takes_its_own_scope_and_is_not_recorded_without(self):
         with self.serve().client() as c:
@@ -578,8 +596,8 @@ class Auth(daemon.Case):
                 "HEDGE_API_PORT": "0", "HEDGE_JWT_KEYS": keys, "HEDGE_JWT_ISSUER": ISSUER,
                 "HEDGE_JWT_AUDIENCE": AUDIENCE}
         good = self.issuer.jwks()
-        for content, mode, word in ((good, 0o644, "chmod 600"), (good, 0o640, "chmod 600"),
-                                    (good, 0o602, "chmod"), ("{", 0o600, "JSON"),
+        for content, mode, word in ((good, 0o644, "chmod 600"), (good, 0o602, "chmod"),
+                                    ("{", 0o600, "JSON"),
                                     ({"keys": []}, 0o600, "keys"),
                                     (self.issuer.jwks("ES256"), 0o646, "chmod o-w")):
             tokens.write_jwks(keys, content, mode)
@@ -588,7 +606,7 @@ class Auth(daemon.Case):
                 self.assertEqual(code, 78, err)
                 for each in ("HEDGE_JWT_KEYS", keys, word):
                     self.assertIn(each, err)
-        for mode in (0o600, 0o400):
+        for mode in (0o600, 0o400, 0o640):  # its group is the daemon's own
             tokens.write_jwks(keys, good, mode)
             self.assertEqual(daemon.run(("--check",), folder, **base)[0], 0)
         tokens.write_jwks(keys, self.issuer.jwks("ES256", "RS256", "EdDSA"), 0o644)

@@ -43,7 +43,9 @@ struct http_server {
     sem_t heavy;          /* turns of the heavy routes */
     atomic_size_t held;   /* bytes of large answers, until they are sent */
     atomic_size_t bodies; /* bytes of large bodies, until they are answered */
-    char error[160];      /* what civetweb says while it starts */
+    pthread_t starter;
+    bool started;    /* of the starter alone, as is */
+    char error[160]; /* what civetweb says while it starts */
 };
 
 void http_reply_problem(http_reply *reply, const problem *p)
@@ -432,7 +434,8 @@ static int log_message(const struct mg_connection *connection, const char *messa
     http_server *server = context != NULL ? mg_get_user_data(context) : NULL;
 
     if (server != NULL) note_crippled(server, message);
-    if (server != NULL && server->context == NULL)
+    /* Others run already while it starts, and the message is for the starter. */
+    if (server != NULL && pthread_equal(pthread_self(), server->starter) && !server->started)
         snprintf(server->error, sizeof(server->error), "%.150s", message);
     else if (server == NULL || !atomic_load(&server->stopping)) /* or it is a knock, see below */
         LOG(LOG_WARN, "http", LOG_TEXT("message", message));
@@ -500,6 +503,7 @@ static http_server *new_server(const http_options *o, const http_service *servic
         return NULL;
     }
     sem_init(&server->heavy, 0, HEAVY_MOST);
+    server->starter = pthread_self();
     server->service = service;
     server->loopback_only = o->loopback_only;
     server->tls = o->tls;
@@ -538,6 +542,7 @@ http_server *http_start(const http_options *o, const http_service *service, uint
     *port_out =
         mg_get_server_ports(server->context, 1, &bound) == 1 ? (uint16_t)bound.port : o->port;
     server->port = *port_out;
+    server->started = true;
     return server;
 }
 

@@ -186,6 +186,12 @@ def environment(settings):
     return out
 
 
+def check_unsanitary(lines):
+    """Raises what a sanitizer has reported among what a process said."""
+    if any("Sanitizer" in line or "runtime error:" in line for line in lines):
+        raise AssertionError("a sanitizer reports: " + "\n".join(lines)[:4000])
+
+
 class Daemon:
     """A running hedged in a folder of its own.
 
@@ -266,9 +272,7 @@ class Daemon:
         if self in _running:
             _running.remove(self)
         self.process.stderr.close()
-        found = [line for line in self.lines if "Sanitizer" in line or "runtime error:" in line]
-        if found:
-            raise AssertionError("a sanitizer reports: " + "\n".join(self.lines)[:4000])
+        check_unsanitary(self.lines)
 
     def alive(self):
         return self.process.poll() is None
@@ -340,6 +344,7 @@ def run(arguments=(), folder=None, timeout=START_S, **settings):
         out, err = process.communicate()
         raise AssertionError(f"hedged still ran after {timeout} s with {arguments} and {settings}: "
                              f"{err.decode(errors='replace')}")
+    check_unsanitary(err.decode(errors="replace").splitlines())
     return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
 
 
@@ -407,5 +412,6 @@ def main():
     result = unittest.main(module="__main__", exit=False, verbosity=2).result
     if not result.wasSuccessful():
         sys.exit(1)
+    _end_all()  # here a report is still a failure; at exit it would be words alone
     skipped = len(result.skipped)
     sys.exit(SKIP if skipped and skipped >= result.testsRun else 0)

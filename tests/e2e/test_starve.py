@@ -282,6 +282,16 @@ class Starve(daemon.Case):
 class Limits(daemon.Case):
     """Daemons with limits of their own."""
 
+    def test_silent_ones_may_be_the_first(self):
+        # Nobody has asked anything yet. civetweb's own deadline, of the longer one, is a minute off.
+        with Daemon(oracle.policy(calm=True), http_head_ms=300, http_body_ms=60000) as d:
+            crowd = [connect(d.port) for _ in range(8)]
+            try:
+                wait_until(lambda: all(Starve.gone(s) for s in crowd), "all are ended", 20, 0.05)
+            finally:
+                for s in crowd:
+                    s.close()
+
     def test_over_the_most_there_may_be_is_503(self):
         with Daemon(oracle.policy(calm=True), http_connections=64, http_connections_per_peer=0) as d:
             crowd = [connect(d.port) for _ in range(64)]

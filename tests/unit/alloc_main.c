@@ -91,7 +91,8 @@ void OURS(free)(void *block)
 /* ---- what must survive it --------------------------------------------------- */
 
 static char default_policy[] = HEDGE_SOURCE_DIR "/configs/policy.yaml";
-static char rich_policy[512], knots_file[512], lost_policy[512], many_text[16384];
+static char rich_policy[512], knots_file[512], lost_policy[512], large_policy[512],
+    many_text[16384];
 
 static const char rich_text[] =
     "curve: {method: steffen, knots: k.yaml}\n"
@@ -189,6 +190,15 @@ static int32_t run_load_bad_knots(void)
     return policy_done(told(rc, &error), policy, 0);
 }
 
+static int32_t run_load_too_large(void)
+{
+    hedge_error error = HEDGE_INIT(hedge_error);
+    hedge_policy *policy = (hedge_policy *)&seen;
+    const int32_t rc = hedge_policy_load(large_policy, &error, &policy);
+
+    return policy_done(told(rc, &error), policy, 0);
+}
+
 static int32_t run_load_default(void)
 {
     hedge_error error = HEDGE_INIT(hedge_error);
@@ -267,6 +277,7 @@ static const trial trials[] = {
     {"hedge_curve_new of bad knots", run_curve_refused, HEDGE_E_CURVE},
     {"hedge_policy_parse of many assets", run_parse_many, HEDGE_OK},
     {"hedge_policy_load of bad knots", run_load_bad_knots, HEDGE_E_CURVE},
+    {"hedge_policy_load of too large a file", run_load_too_large, HEDGE_E_TOO_LARGE},
     {"hedge_policy_load of the default", run_load_default, HEDGE_OK},
     {"hedge_policy_load with overrides for assets", run_load_rich, HEDGE_OK},
     {"hedge_policy_load_with", run_load_overridden, HEDGE_OK},
@@ -429,12 +440,20 @@ static void write_many_assets(void)
         at += sprintf(at, "  ASSET%d: {max_hedge_pct: 0.%d, curve: {method: steffen}}\n", i, i + 1);
 }
 
+static bool write_too_large(const folder *here)
+{
+    static char large[HEDGE_POLICY_FILE_MAX + 1];
+
+    memset(large, '\n', sizeof(large));
+    return folder_write(here, "x.yaml", large, sizeof(large), large_policy);
+}
+
 int main(void)
 {
     folder here;
     int failed = 0;
 
-    if (!folder_new(&here) ||
+    if (!folder_new(&here) || !write_too_large(&here) ||
         !folder_write(&here, "k.yaml", knots_text, sizeof(knots_text) - 1, knots_file) ||
         !folder_write(&here, "bad.yaml", bad_knots_text, sizeof(bad_knots_text) - 1, lost_policy) ||
         !folder_write(&here, "l.yaml", lost_text, sizeof(lost_text) - 1, lost_policy) ||

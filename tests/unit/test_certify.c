@@ -370,6 +370,19 @@ Test(certify, finds_a_bad_last_score, .timeout = 280)
     lies_at(&out, 1 - HEDGE_SCORE_STEP, 1);
     hedge_curve_free(c);
 }
+
+/* No chunk begins with it: it is the last of the last. */
+Test(certify, finds_a_last_score_that_is_bad_one_by_one, .timeout = 280)
+{
+    hedge_certificate out = HEDGE_INIT(hedge_certificate);
+    hedge_curve *c = liar(1.0);
+
+    c->eval = lying;
+    cr_assert_eq(hedge_curve_certify(c, NULL, NULL, &out), HEDGE_E_CERTIFY);
+    cr_assert_eq(out.fault, HEDGE_CERTIFY_PATHS);
+    lies_at(&out, 1, 1);
+    hedge_curve_free(c);
+}
 #endif
 
 /* Falls right of a knot: the slope there is below 0. */

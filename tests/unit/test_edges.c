@@ -10,6 +10,7 @@
 #include "support.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- names ------------------------------------------------------------------- */
@@ -42,6 +43,7 @@ Test(edges, each_row_of_the_limits_is_its_breakers)
             cr_expect(!e->has_limit && !e->may_flag && !e->above_least, "row %d", i);
             cr_expect_eq(e->action, HEDGE_ACTION_REJECT, "row %d", i);
         }
+        if (e->field == NULL || !e->has_limit) cr_expect(!e->above_least, "row %d", i);
         if (e->field == NULL || !e->has_limit)
             cr_expect(e->least == 0 && e->most == 0 && e->limit == 0 && e->upper == 0, "row %d", i);
         else
@@ -103,6 +105,37 @@ Test(edges, paths_that_the_processor_has_are_there)
 #endif
 }
 
+/* They give the same bits, so only this shows that each is tried by what tries it. */
+Test(edges, each_path_has_a_batch_of_its_own)
+{
+    hedge_curve *curve = curve_of(HEDGE_METHOD_PCHIP, default_score, default_hedge, DEFAULT_KNOTS);
+    void (*seen[4])(const hedge_curve *, const double *, double *, size_t) = {0};
+    size_t n = 0;
+
+    for (int path = CURVE_PATH_PORTABLE; path <= CURVE_PATH_AVX512; path++) {
+        if (!curve_set_path(curve, (curve_path)path)) continue;
+        for (size_t i = 0; i < n; i++)
+            cr_expect(seen[i] != curve->eval_n, "path %d", path);
+        seen[n++] = curve->eval_n;
+    }
+    hedge_curve_free(curve);
+}
+
+Test(edges, a_batch_of_nothing_is_left_alone)
+{
+    hedge_curve *curve = curve_of(HEDGE_METHOD_PCHIP, default_score, default_hedge, DEFAULT_KNOTS);
+    const double score[] = {0.5, 0.5};
+    double hedge[] = {7, 7};
+
+    hedge_curve_eval_n(curve, NULL, hedge, 2);
+    cr_expect(hedge[0] == 7 && hedge[1] == 7);
+    hedge_curve_eval_n(curve, score, NULL, 2);
+    hedge_curve_eval_n(NULL, NULL, NULL, 2);
+    hedge_curve_eval_n(curve, score, hedge, 0);
+    cr_expect(hedge[0] == 7 && hedge[1] == 7);
+    hedge_curve_free(curve);
+}
+
 /* ---- structs of another age ---------------------------------------------------- */
 
 Test(edges, what_an_older_struct_lacks_is_zero)
@@ -159,4 +192,79 @@ Test(edges, a_file_that_is_not_there_is_no_knots_fault)
     cr_expect_eq(error.index, -1);
     cr_expect_eq(error.line, 0);
     cr_expect_str_eq(error.file, "/nowhere/policy.yaml");
+}
+
+Test(edges, the_largest_amounts_of_money_are_round)
+{
+    static const char *const fields[] = {
+        "limits: {max_amount_usd: $}", "limits: {min_depth_usd: $}",
+        "liquidity: {half_depth_usd: $}", "liquidity: {full_depth_usd: $}"};
+
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        char line[128], text[256];
+        hedge_policy *policy;
+
+        text_fill(line, sizeof(line), fields[i], "1000000000000000");
+        snprintf(text, sizeof(text), "%s\nassets: {A: {}}\n", line);
+        policy = policy_with(text);
+        cr_expect_not_null(policy, "%s", line);
+        hedge_policy_free(policy);
+        text_fill(line, sizeof(line), fields[i], "1000000000000001");
+        snprintf(text, sizeof(text), "curve: {knots: [[0, 0], [1, 1]]}\n%s\nassets: {A: {}}\n",
+                 line);
+        cr_expect_eq(refused(text).code, HEDGE_E_POLICY, "%s", line);
+    }
+}
+
+Test(edges, a_text_that_is_too_large_has_no_line)
+{
+    static char text[HEDGE_POLICY_FILE_MAX];
+    hedge_error error = HEDGE_INIT(hedge_error);
+    hedge_policy *policy = NULL;
+    char *at = stpcpy(text, "curve:\n  knots:\n");
+
+    cr_expect_eq(hedge_policy_parse(text, HEDGE_POLICY_FILE_MAX + 1, &error, &policy),
+                 HEDGE_E_TOO_LARGE);
+    cr_expect(error.index == -1 && error.line == 0);
+    /* Short as it is, each asset's curve is written out in what is hashed. */
+    for (int i = 0; i < 2000; i++)
+        at += sprintf(at, "  - [%.9g, %.9g]\n", i / 2000.0, i / 2000.0);
+    at = stpcpy(at, "assets:\n");
+    for (int i = 0; i < 60; i++)
+        at += sprintf(at, "  A%d: {curve: {method: steffen}}\n", i);
+    error = refused(text);
+    cr_expect_eq(error.code, HEDGE_E_TOO_LARGE);
+    cr_expect(error.index == -1 && error.line == 0);
+    cr_expect_str_eq(error.message, "written out in full the policy is larger than 1 MiB");
+}
+
+Test(edges, a_path_that_just_does_not_fit_keeps_its_end)
+{
+    char path[sizeof(((hedge_error *)0)->file) + 2];
+
+    for (size_t n = sizeof(path) - 4; n < sizeof(path); n++) {
+        hedge_error error = HEDGE_INIT(hedge_error);
+        hedge_policy *policy = NULL;
+        const size_t kept = n < sizeof(error.file) ? n : sizeof(error.file) - 1;
+
+        memset(path, 'x', n);
+        memcpy(path, "/nowhere/", 9);
+        path[n - 1] = 'y';
+        path[n] = '\0';
+        cr_expect_eq(hedge_policy_load(path, &error, &policy), HEDGE_E_IO);
+        cr_expect_eq(strnlen(error.file, sizeof(error.file)), kept, "%zu", n);
+        cr_expect_eq(error.file[kept - 1], 'y', "%zu", n);
+    }
+}
+
+Test(edges, an_error_of_no_size_is_not_written)
+{
+    hedge_error error;
+    hedge_policy *policy = NULL;
+
+    memset(&error, 0x55, sizeof(error));
+    error.struct_size = 8;
+    cr_expect_eq(hedge_policy_load("/nowhere/policy.yaml", &error, &policy), HEDGE_E_IO);
+    cr_expect_eq(error.code, 0x55555555);
+    cr_expect_eq(error.file[0], 0x55);
 }

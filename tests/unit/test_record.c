@@ -361,6 +361,8 @@ Test(record, holds_texts_of_utf_8_alone)
     static const char *const bad[] = {"\xff",
                                       "\x80",
                                       "a\xc3",
+                                      "\xc3(",
+                                      "\xe2(\xa1",
                                       "\xc0\x80",
                                       "\xc1\xbf",
                                       "\xed\xa0\x80",
@@ -369,8 +371,9 @@ Test(record, holds_texts_of_utf_8_alone)
                                       "\xe0\x80\x80",
                                       "\xe2\x82",
                                       "\xf8\x88\x80\x80\x80"};
-    static const char *const good[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x92\xa9",
-                                       "\xef\xbf\xbd"};
+    static const char *const good[] = {"\xc3\xa9",     "\xe2\x82\xac", "\xf0\x9f\x92\xa9",
+                                       "\xef\xbf\xbd", "\xc2\x80",     "\xf4\x8f\xbf\xbf",
+                                       "\xed\x9f\xbf", "\xe0\xa0\x80", "\xf0\x90\x80\x80"};
     uint8_t bytes[HEDGE_RECORD_MAX];
     hedge_record r = plain(HEDGE_RECORD_HALT), out;
     size_t n;
@@ -390,6 +393,26 @@ Test(record, holds_texts_of_utf_8_alone)
         memcpy(bytes + NOTE_AT + 2, bad[i], strlen(bad[i]));
         cr_expect_eq(decoded(bytes, n, &out), HEDGE_E_RECORD, "text %zu", i);
     }
+}
+
+/* A text of all the room there is would have no end. */
+Test(record, holds_texts_that_end)
+{
+    uint8_t bytes[HEDGE_RECORD_MAX + 1];
+    hedge_record r = plain(HEDGE_RECORD_HALT), out;
+    const size_t most = sizeof(r.note) - 1;
+
+    memset(r.note, 'n', most);
+    r.note[most] = '\0';
+
+    const size_t n = encoded(&r, bytes);
+
+    cr_assert_eq(decoded(bytes, n, &out), HEDGE_OK);
+    cr_expect_str_eq(out.note, r.note);
+    memmove(bytes + NOTE_AT + 3, bytes + NOTE_AT + 2, n - NOTE_AT - 2);
+    bytes[NOTE_AT] = (uint8_t)((most + 1) & 0xff);
+    bytes[NOTE_AT + 1] = (uint8_t)((most + 1) >> 8);
+    cr_expect_eq(decoded(bytes, n + 1, &out), HEDGE_E_RECORD);
 }
 
 /* ---- arguments ------------------------------------------------------------ */

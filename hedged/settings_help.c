@@ -11,7 +11,7 @@ const char *settings_help(void)
            "  HEDGE_API_HOST       127.0.0.1   another than a loopback address: not without\n"
            "                       HEDGE_JWT_KEYS\n"
            "  HEDGE_API_PORT       8000        0: any free port, see the log\n"
-           "  HEDGE_HTTP_CONNECTIONS           1024   at once; over it: 503\n"
+           "  HEDGE_HTTP_CONNECTIONS           768    at once; over it: 503\n"
            "  HEDGE_HTTP_CONNECTIONS_PER_PEER  256    of one address, 0: any; over it: 429. "
            "Behind\n"
            "                       a proxy all come from one address\n"

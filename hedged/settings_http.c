@@ -4,7 +4,7 @@
 
 bool settings_read_http(connections_limits *limits, char message[SETTING_MESSAGE_MAX])
 {
-    long most = 1024, per_peer = 256, head = 2000, body = 2000, answer = 5000, idle = 15000;
+    long most = 768, per_peer = 256, head = 2000, body = 2000, answer = 5000, idle = 15000;
 
     if (!setting_whole_number("HEDGE_HTTP_CONNECTIONS", CONNECTIONS_LEAST, 8192, &most, message) ||
         !setting_whole_number("HEDGE_HTTP_CONNECTIONS_PER_PEER", 0, 8192, &per_peer, message) ||

@@ -185,13 +185,13 @@ class Starve(daemon.Case):
         """Almost as many as there may be, all kept alive: new ones are let in at once."""
         crowd = []
         try:
-            for i in range(1010):
+            for i in range(750):
                 s = connect(self.daemon.port, PEERS[i % len(PEERS)])
                 s.sendall(b"GET /healthz HTTP/1.1\r\n%s\r\n\r\n" % HOST)
                 crowd.append(s)
             with Good(self.daemon.port) as good:
                 time.sleep(3)
-            good.report("1,010 idle ones")
+            good.report("750 idle ones")
             self.assertEqual(good.failed[:3], [])
         finally:
             for s in crowd:
@@ -320,7 +320,7 @@ class Limits(daemon.Case):
             return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))
         with Daemon(oracle.policy(calm=True), before=few(300)) as d:
             warned = d.events("fewer_connections")
-            self.assertEqual([(e["asked"], e["most"]) for e in warned], [(1024, 156)])
+            self.assertEqual([(e["asked"], e["most"]) for e in warned], [(768, 156)])
             crowd = [connect(d.port) for _ in range(500)]
 
             def serves():

@@ -271,7 +271,7 @@ class Verify(Case):
         base.commit()
         base.close()
         self.found("not a journal", other, fault="not_a_journal")
-        for key, value, words in (("format", "3", "format '3'"), ("writer", "xyz", "writer")):
+        for key, value, words in (("format", "4", "format '4'"), ("writer", "xyz", "writer")):
             path = self.journal()
             base = sqlite3.connect(path)
             base.execute("UPDATE journal SET value = ? WHERE key = ?", (value, key))

@@ -53,6 +53,38 @@ static const char *blend_name(int32_t blend)
     return blend >= 0 && blend <= HEDGE_BLEND_PRODUCT ? names[blend] : "unknown";
 }
 
+/* ---- halts and resumes ----------------------------------------------------------- */
+
+static bool is_order(const hedge_record *r)
+{
+    return r->kind == HEDGE_RECORD_HALT || r->kind == HEDGE_RECORD_RESUME;
+}
+
+/* The note of an order is `ACTOR REASON`; returns the reason. */
+static const char *split_note(const hedge_record *r, char actor[sizeof(r->note)])
+{
+    const size_t n = strcspn(r->note, " ");
+
+    memcpy(actor, r->note, n);
+    actor[n] = '\0';
+    return r->note[n] == ' ' ? r->note + n + 1 : r->note + n;
+}
+
+static void print_note(const hedge_record *r, FILE *out)
+{
+    char actor[sizeof(r->note)];
+
+    if (is_order(r)) {
+        const char *reason = split_note(r, actor);
+
+        fprintf(out, "              %s by %s\n",
+                r->kind == HEDGE_RECORD_HALT ? "halted" : "resumed", plain(actor));
+        fprintf(out, "              because: %s\n", plain(reason));
+    } else if (r->note[0] != '\0') {
+        fprintf(out, "              %s\n", plain(r->note));
+    }
+}
+
 /* ---- text: the record ----------------------------------------------------------- */
 
 static void print_record(const explanation *x, FILE *out)
@@ -64,9 +96,10 @@ static void print_record(const explanation *x, FILE *out)
     hedge_record_id(r->writer, r->seq, id);
     fprintf(out, "record        %" PRIu64 " of writer %016" PRIx64 ", %s, id %s\n", r->seq,
             r->writer, source_kind_name(r->kind), id);
-    fprintf(out, "              %s%s%s, by %s\n", time, r->asset[0] != '\0' ? ", " : "",
-            plain(r->asset), plain(r->build));
-    if (r->note[0] != '\0') fprintf(out, "              %s\n", plain(r->note));
+    fprintf(out, "              %s%s%s, by %s\n", time,
+            r->asset[0] != '\0' || is_order(r) ? ", " : "",
+            is_order(r) && r->asset[0] == '\0' ? "everything" : plain(r->asset), plain(r->build));
+    print_note(r, out);
     fprintf(out, "              hash %s\n", say_hash(x->hash));
     if (!x->linked)
         fprintf(out, "              the record before it is not here\n");
@@ -372,6 +405,13 @@ static void write_record(json *j, const explanation *x)
     json_text(j, "asset", r->asset);
     json_text(j, "version", r->build);
     json_text(j, "note", r->note);
+    if (is_order(r)) {
+        char actor[sizeof(r->note)];
+        const char *reason = split_note(r, actor);
+
+        json_text(j, "actor", actor);
+        json_text(j, "reason", reason);
+    }
     json_text(j, "policy", say_hash(r->policy_hash));
     json_text(j, "hash", say_hash(x->hash));
     json_text(j, "previous_hash", x->linked ? say_hash(x->previous) : NULL);

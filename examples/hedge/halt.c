@@ -15,8 +15,8 @@
 
 /* What the command line says. */
 typedef struct order {
-    const char *asset, *reason, *actor; /* NULL: all; not given; nobody says */
-    bool as_json;
+    const char *asset, *reason, *actor; /* NULL: all; not given; not given */
+    bool halts, as_json;
     size_t n;
     char urls[OPTION_LIST_MAX][HALT_LINK_URL_MAX];
 } order;
@@ -34,7 +34,7 @@ static const char *login_name(void)
 }
 
 /* malloc'ed; NULL: no memory. */
-static char *make_body(const order *o)
+static char *make_body(const order *o, const char *actor)
 {
     char *body = NULL;
     size_t n;
@@ -44,7 +44,7 @@ static char *make_body(const order *o)
     json_open_object(&j, NULL);
     if (o->asset != NULL) json_text(&j, "asset", o->asset);
     json_text(&j, "reason", o->reason);
-    if (o->actor != NULL) json_text(&j, "actor", o->actor);
+    if (actor != NULL) json_text(&j, "actor", actor);
     json_close_object(&j);
     if (fclose(j.out) == 0) return body;
     free(body);
@@ -58,24 +58,54 @@ static bool is_true(const cJSON *answer, const char *name)
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, name));
 }
 
-static void print_one(const order *o, bool halts, const halt_call *c, const cJSON *answer)
+/* It may have been done, and nobody said so. */
+static bool is_unknown(const halt_call *c)
+{
+    return c->status == 0 && c->sent;
+}
+
+/* Halted as was asked, though not on disk, or not recorded. */
+static bool holds(const order *o, const halt_call *c, const cJSON *answer)
+{
+    const char *code = halt_answer_text(answer, "code");
+
+    return o->halts && c->status == 503 && code != NULL &&
+           (strcmp(code, "halt_not_latched") == 0 || strcmp(code, "journal_failed") == 0);
+}
+
+/* Why it did not go as it should. */
+static void name_fault(const order *o, const halt_call *c, const cJSON *answer,
+                       char words[HALT_WORDS_MAX])
+{
+    size_t n;
+
+    halt_answer_fault(c, answer, words);
+    n = strlen(words);
+    if (is_unknown(c))
+        snprintf(words + n, HALT_WORDS_MAX - n, "; not known whether it is %s: ask hedge status",
+                 o->halts ? "halted" : "resumed");
+}
+
+static void print_one(const order *o, const halt_call *c, const cJSON *answer)
 {
     const bool changed = is_true(answer, "changed");
     char words[HALT_WORDS_MAX];
 
     if (c->status != 200 || answer == NULL) {
-        halt_answer_fault(c, answer, words);
+        name_fault(o, c, answer, words);
         fprintf(stderr, "%s: %s\n", plain(c->url), plain(words));
         return;
     }
     printf("%s: %s %s\n", plain(c->url), o->asset != NULL ? plain(o->asset) : "everything",
-           halts     ? changed ? "is halted" : "was halted before; the new reason is recorded"
+           o->halts
+               ? changed ? "is halted" : "was halted before; it is on disk now, with the new reason"
            : changed ? "is resumed"
                      : "was not halted");
     if (halt_answer_print(answer, stdout) == 0) printf("  nothing is halted\n");
+    fflush(stdout);
 }
 
-static void write_one(json *j, const halt_call *c, const cJSON *answer)
+static void write_one(json *j, const order *o, const halt_call *c, const cJSON *answer)
 {
     char words[HALT_WORDS_MAX];
     const bool good = c->status == 200 && answer != NULL;
@@ -90,7 +120,7 @@ static void write_one(json *j, const halt_call *c, const cJSON *answer)
             json_text(j, "record", halt_answer_text(answer, "record"));
         halt_answer_write(answer, j);
     } else {
-        halt_answer_fault(c, answer, words);
+        name_fault(o, c, answer, words);
         if (halt_answer_text(answer, "code") != NULL)
             json_text(j, "code", halt_answer_text(answer, "code"));
         json_text(j, "message", words);
@@ -98,53 +128,103 @@ static void write_one(json *j, const halt_call *c, const cJSON *answer)
     json_close_object(j);
 }
 
-/* Says it of each daemon; true if all went well. */
-static bool tell(const order *o, bool halts, halt_call *calls)
-{
-    json j = {stdout, false};
-    size_t good = 0;
+typedef struct counts {
+    size_t good, unknown, held; /* `held`: halted, but not recorded */
+} counts;
 
-    if (o->as_json) json_open_object(&j, NULL);
-    if (o->as_json) json_open_array(&j, "daemons");
+/* Goes through the answers, and writes them where that is JSON. */
+static counts look(const order *o, const halt_call *calls, json *j)
+{
+    counts n = {0};
+
     for (size_t i = 0; i < o->n; i++) {
         cJSON *answer = halt_answer_read(&calls[i]);
 
-        if (calls[i].status == 200 && answer != NULL) good++;
-        if (o->as_json)
-            write_one(&j, &calls[i], answer);
-        else
-            print_one(o, halts, &calls[i], answer);
+        if (calls[i].status == 200 && answer != NULL) n.good++;
+        if (is_unknown(&calls[i])) n.unknown++;
+        if (holds(o, &calls[i], answer)) n.held++;
+        if (j != NULL) write_one(j, o, &calls[i], answer);
         cJSON_Delete(answer);
     }
+    return n;
+}
+
+/* All of them together; true if all went well. */
+static bool tell(const order *o, const halt_call *calls)
+{
+    json j = {stdout, false};
+    counts n;
+
+    if (o->as_json) json_open_object(&j, NULL);
+    if (o->as_json) json_open_array(&j, "daemons");
+    n = look(o, calls, o->as_json ? &j : NULL);
     if (o->as_json) {
         json_close_array(&j);
-        json_bool(&j, "ok", good == o->n);
+        json_bool(&j, "ok", n.good == o->n);
         json_close_object(&j);
         putchar('\n');
-    } else if (good < o->n && o->n > 1) {
-        fprintf(stderr, "hedge: %zu of %zu daemons did not do it\n", o->n - good, o->n);
+    } else if (o->n > 1) {
+        const size_t bad = o->n - n.good - n.unknown - n.held;
+
+        if (bad > 0) fprintf(stderr, "hedge: %zu of %zu daemons did not do it\n", bad, o->n);
+        if (n.unknown > 0)
+            fprintf(stderr, "hedge: of %zu of %zu daemons it is not known: ask hedge status\n",
+                    n.unknown, o->n);
     }
-    return good == o->n;
+    return n.good == o->n;
 }
 
 /* ---- the commands -------------------------------------------------------------- */
 
-static int act(const command *self, const order *o, bool halts)
+/* What is asked of every daemon, with a name for who asks and without one. */
+typedef struct asking {
+    const order *o;
+    char *named, *unnamed;
+} asking;
+
+/* A daemon with keys says by the token who it is, and wants no other name. */
+static bool wants_no_name(const cJSON *answer, const halt_call *c)
+{
+    const char *member = halt_answer_text(answer, "member");
+
+    return c->status == 422 && member != NULL && strcmp(member, "actor") == 0;
+}
+
+/* Says it as soon as it is known. */
+static bool over(void *context, halt_call *c)
+{
+    const asking *a = context;
+    cJSON *answer = halt_answer_read(c);
+    const bool again = c->body == a->named && a->o->actor == NULL && halt_link_has_token() &&
+                       wants_no_name(answer, c);
+
+    if (again)
+        c->body = a->unnamed;
+    else if (!a->o->as_json)
+        print_one(a->o, c, answer);
+    cJSON_Delete(answer);
+    return again;
+}
+
+static int act(const command *self, const order *o)
 {
     halt_call calls[OPTION_LIST_MAX] = {0};
-    char *body = make_body(o);
+    asking a = {.o = o,
+                .named = make_body(o, o->actor != NULL ? o->actor : login_name()),
+                .unnamed = make_body(o, NULL)};
     bool good = false, asked = false;
 
     for (size_t i = 0; i < o->n; i++)
         calls[i] =
-            (halt_call){.url = o->urls[i], .path = halts ? "/halt" : "/resume", .body = body};
-    if (body != NULL) asked = halt_link_ask(calls, o->n);
+            (halt_call){.url = o->urls[i], .path = o->halts ? "/halt" : "/resume", .body = a.named};
+    if (a.named != NULL && a.unnamed != NULL) asked = halt_link_ask(calls, o->n, over, &a);
     if (asked)
-        good = tell(o, halts, calls);
+        good = tell(o, calls);
     else
         fprintf(stderr, "hedge %s: out of memory\n", self->name);
     halt_link_free(calls, o->n);
-    free(body);
+    free(a.named);
+    free(a.unnamed);
     return good ? RESULT_OK : RESULT_BAD_DATA;
 }
 
@@ -166,11 +246,9 @@ static int run(const command *self, int argc, char **argv, bool halts)
     if (o.reason == NULL) return usage_error(self, "--reason is missing: it is recorded");
     if (o.asset != NULL && o.asset[0] == '\0')
         return usage_error(self, "--asset is empty; without it, all assets are meant");
-    if (o.actor == NULL && !halt_link_has_token()) o.actor = login_name();
-    if (urls.count == 0) urls.values[urls.count++] = HALT_LINK_URL;
-    for (o.n = 0; o.n < urls.count; o.n++)
-        if (!halt_link_url(self, urls.values[o.n], o.urls[o.n])) return RESULT_USAGE;
-    return act(self, &o, halts);
+    o.halts = halts;
+    if (!halt_link_urls(self, &urls, o.urls, &o.n)) return RESULT_USAGE;
+    return act(self, &o);
 }
 
 static int run_halt(const command *self, int argc, char **argv)

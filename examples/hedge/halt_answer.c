@@ -26,9 +26,17 @@ const char *halt_answer_text(const cJSON *object, const char *name)
 void halt_answer_fault(const halt_call *call, const cJSON *answer, char words[HALT_WORDS_MAX])
 {
     const char *detail = halt_answer_text(answer, "detail");
+    const char *member = halt_answer_text(answer, "member");
 
     if (call->status == 0)
         snprintf(words, HALT_WORDS_MAX, "no answer: %.300s", call->message);
+    else if (call->status == 401 && detail != NULL &&
+             (strstr(detail, "expired") != NULL || strstr(detail, "not valid yet") != NULL))
+        snprintf(
+            words, HALT_WORDS_MAX,
+            "401: %.300s, by the daemon's clock; put a newer token into HEDGE_TOKEN, or compare "
+            "the clocks of the daemon and of who made the token",
+            detail);
     else if (call->status == 401 || call->status == 403)
         snprintf(words, HALT_WORDS_MAX, "%ld: %.300s; put a token that may into HEDGE_TOKEN",
                  call->status, detail != NULL ? detail : "it refuses");
@@ -41,7 +49,8 @@ void halt_answer_fault(const halt_call *call, const cJSON *answer, char words[HA
             "404: it has no kill switch: an older daemon, or a balancer, which lets nothing of "
             "this pass; name the daemons themselves");
     else
-        snprintf(words, HALT_WORDS_MAX, "%ld: %.600s", call->status,
+        snprintf(words, HALT_WORDS_MAX, "%ld: %.60s%s%.600s", call->status,
+                 member != NULL ? member : "", member != NULL ? ": " : "",
                  detail != NULL ? detail : "not an answer of hedged");
 }
 

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "certificates.h"
-#include "options.h"
 
-enum { REPLY_MAX = 8 * 1024 * 1024, CONNECT_S = 5, ANSWER_S = 30, TOKEN_MAX = 8192 };
+enum { REPLY_MAX = 8 * 1024 * 1024, CONNECT_S = 5, ANSWER_S = 10, TOKEN_MAX = 8192 };
 
 static size_t receive(char *from, size_t size, size_t n, void *context)
 {
@@ -39,6 +38,13 @@ static struct curl_slist *make_headers(void)
     return NULL;
 }
 
+static void set_body(const halt_call *c)
+{
+    if (c->body == NULL) return;
+    curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(c->body));
+    curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, c->body);
+}
+
 static bool prepare(halt_call *c, struct curl_slist *headers)
 {
     char url[HALT_LINK_URL_MAX + 64];
@@ -50,10 +56,7 @@ static bool prepare(halt_call *c, struct curl_slist *headers)
     snprintf(url, sizeof url, "%s%s", c->url, c->path);
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
     curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
-    if (c->body != NULL) {
-        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(c->body));
-        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, c->body);
-    }
+    set_body(c);
     curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     certificates_use(c->curl);
     curl_easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
@@ -68,37 +71,65 @@ static bool prepare(halt_call *c, struct curl_slist *headers)
     return true;
 }
 
-/* Reads how the ones that are over ended. */
-static void collect(CURLM *all)
+/* What a call came to. */
+static void read_end(halt_call *c, CURLcode code)
 {
-    const CURLMsg *over;
-    int left;
+    long n = 0;
 
-    while ((over = curl_multi_info_read(all, &left)) != NULL) {
-        halt_call *c = NULL;
-
-        if (over->msg != CURLMSG_DONE) continue;
-        curl_easy_getinfo(over->easy_handle, CURLINFO_PRIVATE, (char **)&c);
-        if (over->data.result == CURLE_OK)
-            curl_easy_getinfo(over->easy_handle, CURLINFO_RESPONSE_CODE, &c->status);
-        else if (c->message[0] == '\0')
-            snprintf(c->message, sizeof c->message, "%s", curl_easy_strerror(over->data.result));
-    }
+    curl_easy_getinfo(c->curl, CURLINFO_REQUEST_SIZE, &n);
+    c->sent = n > 0;
+    if (code == CURLE_OK)
+        curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &c->status);
+    else if (c->message[0] == '\0')
+        snprintf(c->message, sizeof c->message, "%s", curl_easy_strerror(code));
 }
 
-static bool run(CURLM *all)
+/* Asks once more. False: out of memory. */
+static bool repeat(CURLM *all, halt_call *c)
 {
-    int running = 1;
+    c->status = 0;
+    c->message[0] = '\0';
+    c->reply.n = 0;
+    set_body(c);
+    return curl_multi_remove_handle(all, c->curl) == CURLM_OK &&
+           curl_multi_add_handle(all, c->curl) == CURLM_OK;
+}
 
-    while (running > 0) {
-        if (curl_multi_perform(all, &running) != CURLM_OK) return false;
-        if (running > 0 && curl_multi_poll(all, NULL, 0, 1000, NULL) != CURLM_OK) return false;
+/* Looks at those that are over. *more: one of them is asked again. */
+static bool collect(CURLM *all, halt_link_over *over, void *context, bool *more)
+{
+    const CURLMsg *message;
+    int left;
+
+    *more = false;
+    while ((message = curl_multi_info_read(all, &left)) != NULL) {
+        halt_call *c = NULL;
+
+        if (message->msg != CURLMSG_DONE) continue;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&c);
+        read_end(c, message->data.result);
+        if (over == NULL || !over(context, c)) continue;
+        if (!repeat(all, c)) return false;
+        *more = true;
     }
-    collect(all);
     return true;
 }
 
-bool halt_link_ask(halt_call *calls, size_t n)
+static bool run(CURLM *all, halt_link_over *over, void *context)
+{
+    int running = 1;
+    bool more = false;
+
+    while (running > 0 || more) {
+        if (curl_multi_perform(all, &running) != CURLM_OK) return false;
+        if (!collect(all, over, context, &more)) return false;
+        if (running > 0 && !more && curl_multi_poll(all, NULL, 0, 1000, NULL) != CURLM_OK)
+            return false;
+    }
+    return true;
+}
+
+bool halt_link_ask(halt_call *calls, size_t n, halt_link_over *over, void *context)
 {
     struct curl_slist *headers;
     CURLM *all;
@@ -110,7 +141,7 @@ bool halt_link_ask(halt_call *calls, size_t n)
     ok = headers != NULL && all != NULL;
     for (size_t i = 0; i < n && ok; i++)
         ok = prepare(&calls[i], headers) && curl_multi_add_handle(all, calls[i].curl) == CURLM_OK;
-    ok = ok && run(all);
+    ok = ok && run(all, over, context);
     for (size_t i = 0; i < n; i++) {
         if (calls[i].curl == NULL) continue;
         if (all != NULL) curl_multi_remove_handle(all, calls[i].curl);
@@ -129,7 +160,7 @@ void halt_link_free(halt_call *calls, size_t n)
     curl_global_cleanup();
 }
 
-bool halt_link_url(const command *self, const char *given, char url[HALT_LINK_URL_MAX])
+static bool read_url(const command *self, const char *given, char url[HALT_LINK_URL_MAX])
 {
     const bool http = strncmp(given, "http://", 7) == 0 || strncmp(given, "https://", 8) == 0;
     size_t n = strlen(given);
@@ -146,5 +177,21 @@ bool halt_link_url(const command *self, const char *given, char url[HALT_LINK_UR
     }
     memcpy(url, given, n);
     url[n] = '\0';
+    return true;
+}
+
+bool halt_link_urls(const command *self, const option_list *given,
+                    char urls[OPTION_LIST_MAX][HALT_LINK_URL_MAX], size_t *n)
+{
+    *n = 0;
+    for (size_t i = 0; i < given->count; i++) {
+        size_t same = 0;
+
+        if (!read_url(self, given->values[i], urls[*n])) return false;
+        while (strcmp(urls[same], urls[*n]) != 0)
+            same++;
+        if (same == *n) (*n)++;
+    }
+    if (*n == 0) strcpy(urls[(*n)++], HALT_LINK_URL);
     return true;
 }

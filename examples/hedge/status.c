@@ -68,7 +68,7 @@ static int ask(const command *self, char urls[][HALT_LINK_URL_MAX], size_t n, bo
     for (size_t i = 0; calls != NULL && i < n * STATUS_CALLS; i++)
         calls[i] =
             (halt_call){.url = urls[i / STATUS_CALLS], .path = status_paths[i % STATUS_CALLS]};
-    if (calls != NULL) asked = halt_link_ask(calls, n * STATUS_CALLS);
+    if (calls != NULL) asked = halt_link_ask(calls, n * STATUS_CALLS, NULL, NULL);
     if (asked)
         good = tell(urls, calls, n, as_json);
     else
@@ -84,15 +84,14 @@ static int run(const command *self, int argc, char **argv)
     option_list urls = {.name = "url"};
     bool as_json = false;
     const option options[] = {{"json", NULL, &as_json}};
+    size_t n;
     int result;
 
     if (!options_read_list(self, options, 1, &urls, &argc, argv, &result)) return result;
     if (argc > 0)
         return usage_error(self, "'%.100s' is not expected; a daemon is --url URL", argv[0]);
-    if (urls.count == 0) urls.values[urls.count++] = HALT_LINK_URL;
-    for (size_t i = 0; i < urls.count; i++)
-        if (!halt_link_url(self, urls.values[i], all[i])) return RESULT_USAGE;
-    return ask(self, all, urls.count, as_json);
+    if (!halt_link_urls(self, &urls, all, &n)) return RESULT_USAGE;
+    return ask(self, all, n, as_json);
 }
 
 const command status_command = {

@@ -19,88 +19,13 @@ import journal
 import oracle
 import postgres_server
 import stand
-from daemon import Client, Daemon
+from daemon import Client
+from halts import ALL, HALT, RESUME, Case, halted, order, quote_all
 
 ROUNDS = int(os.environ.get("HEDGE_HALT_ROUNDS", "200"))
 KILLS = int(os.environ.get("HEDGE_HALT_KILLS", "100"))
 SEED = int(os.environ.get("HEDGE_HALT_SEED", "0")) or random.SystemRandom().randrange(1, 10 ** 9)
 CLIENTS = 64
-RULES = oracle.policy(calm=True)
-QUOTE = {"score": 0.5, "depth1pct_usd": 5e5}
-ALL = ""  # what a halt of everything has for an asset
-HALT, RESUME = 6, 7
-REFUSED = ("halted", "unknown_asset")
-
-
-def quote_all(c, assets=oracle.ASSETS):
-    for asset in assets:
-        answer = c.put(f"/quotes/{asset}", QUOTE)
-        assert answer.status == 200, answer
-
-
-def halted(c):
-    """{asset: reason} of what is halted."""
-    return {h.get("asset", ALL): h["reason"] for h in c.get("/halt").json["halted"]}
-
-
-def order(reason, asset=ALL, **more):
-    return {"reason": reason, **({"asset": asset} if asset else {}), **more}
-
-
-def fold(records):
-    """Goes through decoded records: ({asset} halted at the end, faults found on the way)."""
-    now, wrong = set(), []
-    for r in records:
-        if r["kind"] == HALT:
-            now.add(r["asset"])
-        elif r["kind"] == RESUME:
-            now.discard(r["asset"])
-        elif r["kind"] in (1, 8) and oracle.NAMES.get(r["decision"]["status"]) not in REFUSED:
-            if r["asset"] in now or ALL in now:
-                wrong.append(f"record {r['seq']} of {r['asset']} decides while {now} is halted")
-    return now, wrong
-
-
-def at_rest(path):
-    """The records of a journal that nobody holds, and its latches."""
-    _, rows = journal.rows(path)
-    records, _ = journal.walk(rows)
-    base = sqlite3.connect(path)
-    try:
-        return records, {row[0] for row in base.execute("SELECT asset FROM halts")}
-    finally:
-        base.close()
-
-
-class Case(daemon.Case):
-    def serve(self, policy=RULES, **settings):
-        d = Daemon(policy, **settings)
-        self.addCleanup(d.__exit__)
-        c = d.client()
-        self.addCleanup(c.close)
-        return d, c
-
-    def halt(self, c, reason="a test", asset=ALL, **more):
-        answer = c.post("/halt", order(reason, asset, **more))
-        self.assert_status(answer, 200)
-        return answer.json
-
-    def resume(self, c, reason="over", asset=ALL, **more):
-        answer = c.post("/resume", order(reason, asset, **more))
-        self.assert_status(answer, 200)
-        return answer.json
-
-    def assert_halted(self, answer, why=""):
-        self.assert_problem(answer, 503, "halted", why=why, breaker="halted")
-
-    def check_journal(self, path):
-        """Whole, no decision in spite of a halt, and the latches are what the records say."""
-        records, latches = at_rest(path)
-        now, wrong = fold(records)
-        self.assertEqual(wrong[:3], [])
-        self.assertEqual(now, latches)
-        self.assertEqual(daemon.hedge("verify", path)[0], 0)
-        return records
 
 
 class Orders(Case):
@@ -831,90 +756,6 @@ class Files(Case):
         d.start()
         with d.client() as c:
             self.assertEqual(halted(c), {"BTC": "old"})
-
-
-class Tool(Case):
-    def test_several_daemons(self):
-        a, first = self.serve()
-        b, second = self.serve()
-        urls = ("--url", a.url, "--url", b.url + "/")
-        code, out, err = daemon.hedge("halt", "--reason", "a drill", "--actor", "anna", *urls)
-        self.assertEqual((code, err), (0, ""), out)
-        self.assertEqual(out.count("everything is halted"), 2)
-        for c in (first, second):
-            self.assertEqual(c.get("/halt").json["halted"][0]["actor"], "anna")
-            self.assertEqual(halted(c), {ALL: "a drill"})
-        code, out, _ = daemon.hedge("resume", "--reason", "r", "--asset", "BTC", *urls, "--json")
-        answer = json.loads(out)
-        self.assertEqual((code, answer["ok"]), (1, False))
-        self.assertEqual([d["code"] for d in answer["daemons"]], ["halted_all"] * 2)
-        self.assertEqual(daemon.hedge("resume", "--reason", "r", *urls)[0], 0)
-        b.kill()
-        code, out, err = daemon.hedge("halt", "--reason", "two", "--asset", "BTC", *urls)
-        self.assertEqual(code, 1)
-        self.assertIn("BTC is halted", out)
-        self.assertIn("1 of 2 daemons did not do it", err)
-        self.assertIn(f"{b.url}: no answer", err)
-        self.assertEqual(halted(first), {"BTC": "two"})
-        code, out, _ = daemon.hedge("halt", "--reason", "three", "--asset", "BTC", "--url", a.url,
-                                    "--json")
-        one = json.loads(out)["daemons"][0]
-        self.assertEqual((code, one["ok"], one["changed"]), (0, True, False))
-        self.assertEqual(one["halted"][0]["reason"], "three")
-        self.assertEqual(one["record"], one["halted"][0]["record"])
-
-    def test_wrong_words(self):
-        _, c = self.serve()
-        url = f"http://127.0.0.1:{c.connection.port}"
-        for words in (("halt",), ("halt", "--reason"), ("halt", "BTC", "--reason", "r"),
-                      ("halt", "--reason", "r", "--asset="), ("resume",), ("status", "x"),
-                      ("halt", "--reason", "r", "--url", "x"),
-                      ("halt", "--reason", "r", "--url", "http://a@b"),
-                      ("halt", "--reson", "r")):
-            self.assertEqual(daemon.hedge(*words)[0], 2, words)
-        for words in (("--reason", "r", "--asset", "BTX"), ("--reason", "a\nb"),
-                      ("--reason", "r", "--actor", "a b"), ("--reason", "\x1b[2J")):
-            code, out, err = daemon.hedge("halt", *words, "--url", url)
-            self.assertEqual(code, 1, words)
-            self.assertNotIn("\x1b", out + err)
-        self.assertEqual(halted(c), {})
-
-    def test_status(self):
-        d, c = self.serve()
-
-        def status(*more):
-            code, out, err = daemon.hedge("status", "--url", d.url, *more)
-            self.assertEqual(err, "")
-            return code, out
-        code, out = status()
-        self.assertEqual(code, 1)
-        self.assertIn(": unready", out)
-        self.assertIn("no_quote BTC", out)
-        quote_all(c)
-        code, out = status()
-        self.assertEqual(code, 0, out)
-        for words in (": ready", "halted    nothing", c.get("/curve").json["policy"],
-                      c.get("/readyz").json["journal"]["hash"], "quote     BTC, score 0."):
-            self.assertIn(words, out)
-        self.assertNotIn("shipping", out)
-        self.halt(c, "a drill", "ETH", actor="anna")
-        code, out = status()
-        self.assertEqual(code, 1, "something is halted")
-        self.assertIn(": degraded", out)
-        self.assertRegex(out, r"halted    ETH since 20\d\d-\S+Z by anna: a drill\n")
-        self.halt(c, "all of it")
-        code, out = status("--json")
-        told = json.loads(out)
-        self.assertEqual((code, told["ok"]), (1, False))
-        one = told["daemons"][0]
-        self.assertEqual((one["status"], one["ready"], one["missing"]), ("halted", False, []))
-        self.assertEqual(one["halted"], c.get("/halt").json["halted"])
-        self.assertEqual(one["journal"], c.get("/readyz").json["journal"])
-        self.assertEqual([q["asset"] for q in one["quotes"]], sorted(oracle.ASSETS))
-        d.kill()
-        code, out = status()
-        self.assertEqual(code, 1)
-        self.assertIn(": unreachable", out)
 
 
 if __name__ == "__main__":

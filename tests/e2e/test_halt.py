@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The kill switch: what it stops, who may say what, and what it survives.
 
-HEDGE_HALT_ROUNDS sets how often a halt is hit by load (200), HEDGE_HALT_KILLS how often the
-daemon is killed (100), HEDGE_HALT_SEED repeats a run. docs/halt.md has the promises.
+HEDGE_HALT_ROUNDS sets how often a halt is hit by load (60), HEDGE_HALT_KILLS how often the
+daemon is killed (30), HEDGE_HALT_SEED repeats a run. docs/halt.md has the promises.
 """
 import http.client
 import json
@@ -22,8 +22,8 @@ import stand
 from daemon import Client
 from halts import ALL, HALT, RESUME, Case, halted, order, quote_all
 
-ROUNDS = int(os.environ.get("HEDGE_HALT_ROUNDS", "200"))
-KILLS = int(os.environ.get("HEDGE_HALT_KILLS", "100"))
+ROUNDS = int(os.environ.get("HEDGE_HALT_ROUNDS", "60"))
+KILLS = int(os.environ.get("HEDGE_HALT_KILLS", "30"))
 SEED = int(os.environ.get("HEDGE_HALT_SEED", "0")) or random.SystemRandom().randrange(1, 10 ** 9)
 CLIENTS = 64
 

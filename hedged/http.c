@@ -13,6 +13,7 @@
 #include "tls.h"
 
 #include <civetweb.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -434,10 +435,14 @@ static int log_message(const struct mg_connection *connection, const char *messa
     http_server *server = context != NULL ? mg_get_user_data(context) : NULL;
 
     if (server != NULL) note_crippled(server, message);
-    /* Others run already while it starts, and the message is for the starter. */
-    if (server != NULL && pthread_equal(pthread_self(), server->starter) && !server->started)
-        snprintf(server->error, sizeof(server->error), "%.150s", message);
-    else if (server == NULL || !atomic_load(&server->stopping)) /* or it is a knock, see below */
+    /* Others run already while it starts; the message is for the starter, and the
+     * first says why. */
+    if (server != NULL && pthread_equal(pthread_self(), server->starter) && !server->started) {
+        if (server->error[0] == '\0')
+            snprintf(server->error, sizeof(server->error), "%.150s", message);
+        return 1;
+    }
+    if (server == NULL || !atomic_load(&server->stopping)) /* or it is a knock, see below */
         LOG(LOG_WARN, "http", LOG_TEXT("message", message));
     return 1;
 }
@@ -511,6 +516,16 @@ static http_server *new_server(const http_options *o, const http_service *servic
     return server;
 }
 
+/* Why there is no server. */
+static void explain_start(const http_server *server, const char *address, char message[200])
+{
+    if (strstr(server->error, strerror(EADDRINUSE)) != NULL)
+        snprintf(message, 200, "cannot listen on %.80s: it is in use by another process", address);
+    else
+        snprintf(message, 200, "cannot listen on %.80s: %.100s", address,
+                 server->error[0] != '\0' ? server->error : "the address is not ours");
+}
+
 http_server *http_start(const http_options *o, const http_service *service, uint16_t *port_out,
                         char message[200])
 {
@@ -533,8 +548,7 @@ http_server *http_start(const http_options *o, const http_service *service, uint
     mg_init_library(0);
     server->context = start_server(server, address, &limits);
     if (server->context == NULL) {
-        snprintf(message, 200, "cannot listen on %.80s: %.100s", address,
-                 server->error[0] != '\0' ? server->error : "the address is in use or not ours");
+        explain_start(server, address, message);
         connections_free(server->connections);
         free(server);
         return NULL;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bearer.h"
 #include "certificates.h"
 #include "number.h"
 #include "source.h"
@@ -61,16 +62,14 @@ static size_t receive(char *from, size_t size, size_t n, void *context)
     return n;
 }
 
-static bool link_open(link_state *l)
+/* authorization: a header, or "". */
+static bool link_open(link_state *l, const char *authorization)
 {
-    const char *token = getenv("HEDGE_TOKEN");
-    char header[8192];
-
     l->curl = curl_easy_init();
     if (l->curl == NULL) return false;
-    if (token != NULL && token[0] != '\0' && strlen(token) < sizeof header - 32) {
-        snprintf(header, sizeof header, "Authorization: Bearer %s", token);
-        l->headers = curl_slist_append(NULL, header);
+    if (authorization[0] != '\0') {
+        l->headers = curl_slist_append(NULL, authorization);
+        if (l->headers == NULL) return false;
         curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, l->headers);
     }
     curl_easy_setopt(l->curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -435,6 +434,8 @@ bool source_url_open(source *s, const char *url)
     static const source_ops ops = {
         .start = start, .next = next, .policy = policy, .close = close_url};
     url_state *u = calloc(1, sizeof *u);
+    char authorization[BEARER_HEADER_MAX];
+    const char *what;
 
     snprintf(s->name, sizeof s->name, "%s", url);
     if (u == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
@@ -444,7 +445,11 @@ bool source_url_open(source *s, const char *url)
     s->state = u;
     s->ops = &ops;
     if (!take_base(s, u, url)) return false;
-    if (!link_open(&u->pages) || !link_open(&u->policies))
+    if (!bearer_header(authorization, &what)) {
+        snprintf(s->name, sizeof s->name, "HEDGE_TOKEN");
+        return source_fail(s, "usage", "%s", what);
+    }
+    if (!link_open(&u->pages, authorization) || !link_open(&u->policies, authorization))
         return source_fail(s, "unreadable", "out of memory");
     return read_chain(s);
 }

@@ -229,6 +229,17 @@ class Url(AuditCase):
         self.assertEqual(closed.asked[0][1], None)
         hedge("verify", "--url", closed.url, HEDGE_TOKEN="abc.def")
         self.assertEqual(closed.asked[-1][1], "Bearer abc.def")
+        for token in ("abc.def\n", "abc.def\r\n"):  # as a file has it
+            hedge("verify", "--url", closed.url, HEDGE_TOKEN=token)
+            self.assertEqual(closed.asked[-1][1], "Bearer abc.def")
+        asked = len(closed.asked)
+        for token in ("Bearer s3cr.et", "bearer s3cr.et", "Bearer: s3cr.et", "Bearer", "s3cr et",
+                      "s3cr.et\nX-Y: z", "s3cr\x01et", "s3cr\u00e9t", "s3cr" * 3000):
+            code, out, err = hedge("verify", "--url", closed.url, HEDGE_TOKEN=token)
+            self.assertEqual((code, "HEDGE_TOKEN" in err, "s3cr" in out + err),
+                             (USAGE, True, False), err)
+            self.assertEqual("the token alone" in err, token.lower().startswith("bearer"), err)
+        self.assertEqual(len(closed.asked), asked, "and nothing was sent")
         endless = always(200, b" " * (33 << 20))
         self.found("larger than 32 MiB", "verify", "--url", endless.url, fault="unreadable",
                    code=USAGE)

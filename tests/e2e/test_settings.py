@@ -343,8 +343,11 @@ class Settings(daemon.Case):
         with socket.create_server(("127.0.0.1", 0)) as s:
             port = str(s.getsockname()[1])
             code, _, err = self.run_with(HEDGE_API_PORT=port)
-        self.assertGreater(code, 0, err)
-        self.assertIn(port, err)
+        self.assertEqual((code, f"127.0.0.1:{port}: it is in use" in err), (75, True), err)
+        code, _, err = self.run_with(**self.prod(), HEDGE_API_HOST="192.0.2.1",
+                                     HEDGE_API_PORT=port)
+        self.assertEqual((code, "cannot listen on 192.0.2.1" in err, "in use" in err),
+                         (75, True, False), err)
 
     def test_an_address_of_its_own(self):
         port = daemon.free_port()

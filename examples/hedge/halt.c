@@ -212,16 +212,17 @@ static int act(const command *self, const order *o)
     asking a = {.o = o,
                 .named = make_body(o, o->actor != NULL ? o->actor : login_name()),
                 .unnamed = make_body(o, NULL)};
+    const char *why = "out of memory";
     bool good = false, asked = false;
 
     for (size_t i = 0; i < o->n; i++)
         calls[i] =
             (halt_call){.url = o->urls[i], .path = o->halts ? "/halt" : "/resume", .body = a.named};
-    if (a.named != NULL && a.unnamed != NULL) asked = halt_link_ask(calls, o->n, over, &a);
+    if (a.named != NULL && a.unnamed != NULL) asked = halt_link_ask(calls, o->n, over, &a, &why);
     if (asked)
         good = tell(o, calls);
     else
-        fprintf(stderr, "hedge %s: out of memory\n", self->name);
+        fprintf(stderr, "hedge %s: %s\n", self->name, why);
     halt_link_free(calls, o->n);
     free(a.named);
     free(a.unnamed);

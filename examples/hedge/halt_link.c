@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bearer.h"
 #include "certificates.h"
 
-enum { REPLY_MAX = 8 * 1024 * 1024, CONNECT_S = 5, ANSWER_S = 10, TOKEN_MAX = 8192 };
+enum { REPLY_MAX = 8 * 1024 * 1024, CONNECT_S = 5, ANSWER_S = 10 };
 
 static size_t receive(char *from, size_t size, size_t n, void *context)
 {
@@ -25,14 +26,22 @@ bool halt_link_has_token(void)
     return token != NULL && token[0] != '\0';
 }
 
-/* NULL: none, or no memory. */
-static struct curl_slist *make_headers(void)
+/* NULL: *why. */
+static struct curl_slist *make_headers(const char **why)
 {
-    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    char header[TOKEN_MAX + 32];
+    static char words[160];
+    struct curl_slist *headers;
+    char header[BEARER_HEADER_MAX];
+    const char *what;
 
-    if (headers == NULL || !halt_link_has_token()) return headers;
-    snprintf(header, sizeof header, "Authorization: Bearer %.*s", TOKEN_MAX, getenv("HEDGE_TOKEN"));
+    *why = "out of memory";
+    if (!bearer_header(header, &what)) {
+        snprintf(words, sizeof words, "HEDGE_TOKEN %s", what);
+        *why = words;
+        return NULL;
+    }
+    headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (headers == NULL || header[0] == '\0') return headers;
     if (curl_slist_append(headers, header) != NULL) return headers;
     curl_slist_free_all(headers);
     return NULL;
@@ -129,16 +138,20 @@ static bool run(CURLM *all, halt_link_over *over, void *context)
     return true;
 }
 
-bool halt_link_ask(halt_call *calls, size_t n, halt_link_over *over, void *context)
+bool halt_link_ask(halt_call *calls, size_t n, halt_link_over *over, void *context,
+                   const char **why)
 {
     struct curl_slist *headers;
     CURLM *all;
     bool ok;
 
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return false;
-    headers = make_headers();
+    headers = make_headers(why);
+    if (headers == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        curl_slist_free_all(headers);
+        return false;
+    }
     all = curl_multi_init();
-    ok = headers != NULL && all != NULL;
+    ok = all != NULL;
     for (size_t i = 0; i < n && ok; i++)
         ok = prepare(&calls[i], headers) && curl_multi_add_handle(all, calls[i].curl) == CURLM_OK;
     ok = ok && run(all, over, context);

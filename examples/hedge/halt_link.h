@@ -33,9 +33,10 @@ typedef struct halt_call {
 typedef bool halt_link_over(void *context, halt_call *call);
 
 /* Sends all at once, with the token of HEDGE_TOKEN where there is one, and waits for the answers,
- * 10 seconds at most for each. over: NULL, or what is told. False: out of memory. The replies are
- * to be freed with halt_link_free. */
-bool halt_link_ask(halt_call *calls, size_t n, halt_link_over *over, void *context);
+ * 10 seconds at most for each. over: NULL, or what is told. False: *why says what was missing. The
+ * replies are to be freed with halt_link_free. */
+bool halt_link_ask(halt_call *calls, size_t n, halt_link_over *over, void *context,
+                   const char **why);
 void halt_link_free(halt_call *calls, size_t n);
 
 /* Copies the daemons' URLs without slashes at their ends, each once; HALT_LINK_URL where none is

@@ -63,16 +63,17 @@ static bool tell(char urls[][HALT_LINK_URL_MAX], const halt_call *calls, size_t 
 static int ask(const command *self, char urls[][HALT_LINK_URL_MAX], size_t n, bool as_json)
 {
     halt_call *calls = calloc(n * STATUS_CALLS, sizeof *calls);
+    const char *why = "out of memory";
     bool good = false, asked = false;
 
     for (size_t i = 0; calls != NULL && i < n * STATUS_CALLS; i++)
         calls[i] =
             (halt_call){.url = urls[i / STATUS_CALLS], .path = status_paths[i % STATUS_CALLS]};
-    if (calls != NULL) asked = halt_link_ask(calls, n * STATUS_CALLS, NULL, NULL);
+    if (calls != NULL) asked = halt_link_ask(calls, n * STATUS_CALLS, NULL, NULL, &why);
     if (asked)
         good = tell(urls, calls, n, as_json);
     else
-        fprintf(stderr, "hedge %s: out of memory\n", self->name);
+        fprintf(stderr, "hedge %s: %s\n", self->name, why);
     if (calls != NULL) halt_link_free(calls, n * STATUS_CALLS);
     free(calls);
     return good ? RESULT_OK : RESULT_BAD_DATA;

@@ -33,8 +33,8 @@ typedef enum journal_result {
 #define JOURNAL_HALTS_MAX 1024  /* and so many halts and resumes more */
 #define JOURNAL_MESSAGE_MAX 320
 
-/* Opens or makes the file (a warning in the log: no halt is in it), checks its newest record against the chain, and
- * starts the writer. NULL: message says what is wrong and what to do, and
+/* Opens or makes the file (then a warning in the log: no halt is in it), checks
+ * its newest record against the chain, and starts the writer. NULL: message says what is wrong and what to do, and
  * *busy that it may pass: another process holds the file, a disk or memory fails. */
 journal *journal_open(const journal_options *options, char message[JOURNAL_MESSAGE_MAX],
                       bool *busy);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""docs/guarantees.md names tests that there are: HEDGE_BUILD is the build folder that lists them."""
+"""docs/guarantees.md names tests that there are: HEDGE_BUILD, a build folder, lists them."""
 import fnmatch
 import os
 import re
@@ -27,7 +27,7 @@ def listed(build):
 
 
 def missing(text, names):
-    """What stands in backquotes and looks like a test, a file or a switch of the tests, and is none."""
+    """What stands in backquotes, looks like a test, a file or a switch of theirs, and is none."""
     out = []
     for quoted in re.findall(r"`([^`]+)`", text):
         word = quoted.split()[0]

@@ -570,7 +570,7 @@ class Disk(Case):
         self.assertEqual(d.stop(), 1)
         lost = [(e["asset"], e["actor"], e["reason"], e["level"])
                 for e in d.events("halt_lost_at_stop")]
-        self.assertEqual(lost, [("(all)", "anna", "disk", "error"), ("BTC", "anna", "disk", "error")])
+        self.assertEqual(lost, [(asset, "anna", "disk", "error") for asset in ("(all)", "BTC")])
         self.faults.fail()
         d.start()
         with d.client() as c:
@@ -694,7 +694,8 @@ class Files(Case):
                              ("reason = ''", "reason = 'for good'"),
                              ("reason = x'00'", "reason = 'for good'"),
                              ("seq = seq - 1", "seq = seq + 1"), ("seq = seq + 9", "seq = seq - 9"),
-                             ("seq = -seq", "seq = -seq"), ("ts_ns = ts_ns + 1", "ts_ns = ts_ns - 1"),
+                             ("seq = -seq", "seq = -seq"),
+                             ("ts_ns = ts_ns + 1", "ts_ns = ts_ns - 1"),
                              ("ts_ns = 0", f"ts_ns = {since}"),
                              ("asset = '" + "B" * 40 + "'", "asset = 'BTC'")):
             self.change(d.journal_path, f"UPDATE halts SET {change} WHERE asset = 'BTC'")
@@ -715,7 +716,8 @@ class Files(Case):
         resumes = {r["asset"]: r["seq"] for r in c.records() if r["kind"] == "resume"}
         self.assertEqual(d.stop(), 0)
         whole = journal.copy(d.journal_path, d.journal_path + ".kept")
-        row = "INSERT INTO halts SELECT '{}', ts_ns, {}, actor, reason FROM halts WHERE asset = 'ETH'"
+        row = ("INSERT INTO halts SELECT '{}', ts_ns, {}, actor, reason FROM halts "
+               "WHERE asset = 'ETH'")
         for words, *changes in (
                 (f"no row for BTC halted by record {halts['BTC']}",
                  "DELETE FROM halts WHERE asset = 'BTC'"),

@@ -161,7 +161,8 @@ class Tool(Case):
         self.assertEqual(code, 1, "who names somebody means it")
         self.assertIn("422: actor: the token says who", err)
         now = int(time.time())
-        for claims, word in (({"exp": now - 900}, "expired"), ({"nbf": now + 900}, "not valid yet")):
+        for claims, word in (({"exp": now - 900}, "expired"),
+                             ({"nbf": now + 900}, "not valid yet")):
             code, _, err = halts(issuer.token(**claims))
             self.assertEqual(code, 1)
             self.assertRegex(err, rf"401: .*{word}.*clocks")

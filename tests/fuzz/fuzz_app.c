@@ -22,17 +22,16 @@ static struct {
 
 /* ---- the journal -------------------------------------------------------------- */
 
-uint32_t __wrap_journal_halts(const journal *j);
-journal_result __wrap_journal_append_decisions(journal *j, hedge_record *records, size_t n,
-                                               const char *key, uint32_t halts);
-int __wrap_journal_find_key(journal *j, const char *key, hedge_record *out);
-void __wrap_journal_read_state(journal *j, journal_state *out);
-char *__wrap_journal_policy_text(journal *j, const uint8_t hash[HEDGE_HASH_SIZE]);
-bool __wrap_journal_rows(journal *j, uint64_t after, const char *asset, size_t limit,
-                         journal_row **rows, size_t *n, uint64_t *next_after, char *message);
-void __wrap_policy_watch_read_state(policy_watch *w, policy_watch_state *out);
-void __wrap_halt_read_state(halt *h, halt_state *out);
-void __wrap_policy_watch_reload(policy_watch *w, const char *cause, policy_reload *out);
+/* Of the types that the real ones have: one that changes does not compile here. */
+__typeof__(journal_halts) __wrap_journal_halts;
+__typeof__(journal_append_decisions) __wrap_journal_append_decisions;
+__typeof__(journal_find_key) __wrap_journal_find_key;
+__typeof__(journal_read_state) __wrap_journal_read_state;
+__typeof__(journal_policy_text) __wrap_journal_policy_text;
+__typeof__(journal_rows) __wrap_journal_rows;
+__typeof__(policy_watch_read_state) __wrap_policy_watch_read_state;
+__typeof__(halt_read_state) __wrap_halt_read_state;
+__typeof__(policy_watch_reload) __wrap_policy_watch_reload;
 
 uint32_t __wrap_journal_halts(const journal *j)
 {
@@ -83,10 +82,11 @@ void __wrap_journal_read_state(journal *j, journal_state *out)
     *out = (journal_state){.writer = WRITER};
 }
 
-char *__wrap_journal_policy_text(journal *j, const uint8_t hash[HEDGE_HASH_SIZE])
+bool __wrap_journal_policy_text(journal *j, const uint8_t hash[HEDGE_HASH_SIZE], char **out)
 {
     (void)j;
-    return hash[0] == 0 ? strdup("curve: {}\n") : NULL;
+    *out = hash[0] == 0 ? strdup("curve: {}\n") : NULL;
+    return hash[0] != 1; /* the disk refuses */
 }
 
 bool __wrap_journal_rows(journal *j, uint64_t after, const char *asset, size_t limit,

@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 import oracle
 
 SKIP = 77  # what ctest reads as "skipped"
+SLOW = float(os.environ.get("HEDGE_TEST_SLOWNESS", 1)) > 1  # a build with sanitizers or counters
 START_S = 20.0 * float(os.environ.get("HEDGE_TEST_SLOWNESS", 1))  # generous: a busy machine
 MIB = 1 << 20
 

@@ -53,6 +53,8 @@ class Limits(daemon.Case):
         return "serves"
 
     def test_any_limit_of_memory_is_refused_or_served_under(self):
+        if daemon.SLOW:
+            self.skipTest("a sanitizer takes memory and threads of its own")
         outcomes = {mib: self.refused_or_serves(limited(resource.RLIMIT_AS, mib * MIB))
                     for mib in (48, 64, 96, 128, 256, 512, 1024, 4096)}
         self.assertEqual(outcomes[4096], "serves", outcomes)
@@ -68,6 +70,8 @@ class Limits(daemon.Case):
                          "serves")
 
     def test_any_limit_of_threads_is_refused_or_served_under(self):
+        if daemon.SLOW:
+            self.skipTest("a sanitizer takes memory and threads of its own")
         folders = []
         for _ in range(6):
             folder = daemon.new_folder()

@@ -276,7 +276,8 @@ class Starve(daemon.Case):
         after = self.daemon.memory()["VmRSS"]
         print(f"resident before {before / MIB:.1f} MiB, after {after / MIB:.1f} MiB", flush=True)
         self.assertEqual(good.failed[:3], [])
-        self.assertLess(after - before, 32 * MIB)
+        if not daemon.SLOW:  # a sanitizer keeps what was freed
+            self.assertLess(after - before, 32 * MIB)
 
 
 class Limits(daemon.Case):

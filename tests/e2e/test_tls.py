@@ -648,7 +648,8 @@ class Bounds(TlsCase):
         wait_until(lambda: descriptors() <= files, f"back to {files} descriptors")
         grown = d.memory()["VmRSS"] - memory
         print(f"{HANDSHAKES // 2} handshakes more: {grown} bytes of memory")
-        self.assertLess(grown, GROWTH)
+        if not daemon.SLOW:  # a sanitizer keeps what was freed, and looks for leaks itself
+            self.assertLess(grown, GROWTH)
 
     def test_it_stops_in_order_with_clients_there(self):
         d = self.start(mutual=True)

@@ -171,7 +171,9 @@ def run(hours, rate):
         with d.client() as c:
             stand.daemon.wait_until(lambda: c.get("/readyz").status == 200, "it is ready", 20)
             halts = "/halt" in c.get("/openapi.json").json["paths"]
-        found, made_before = soak_load.peak(d.port)
+        made_before = soak_load.meet_every_thread(d.port, 700)
+        found, decided = soak_load.peak(d.port)
+        made_before += decided
         rate = rate or min(found / 2, MOST_RATE)
         print(f"peak {found:.0f} requests/s from these callers; {rate:.0f}/s for {hours:g} hours; "
               f"halts: {'yes' if halts else 'no such route'}; servers: "

@@ -147,6 +147,34 @@ def peak(port, seconds=5.0, callers=4):
     return tally.requests / seconds, tally.decided
 
 
+def meet_every_thread(port, n):
+    """Has n connections at once, so that each thread serves one, and asks on each what takes the most
+    of its stack. What a thread touches for the first time is no growth. Returns the decisions."""
+    held, decided = [], 0
+    one = b'{"asset":"%s","amount_usd":1000}' % FED[0].encode()
+    many = b'{"requests":[%s]}' % b",".join([one] * 20)
+    try:
+        for i in range(n):
+            held.append(socket.create_connection(("127.0.0.1", port), timeout=30,
+                                                 source_address=(f"127.0.0.{2 + i % 8}", 0)))
+        for i, s in enumerate(held):
+            for path, more, body in (("/hedge", f"Idempotency-Key: soak-{i}\r\n", one),
+                                     ("/hedge/batch", "", many)):
+                s.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{more}"
+                          f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                answer = b""
+                while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
+                    part = s.recv(65536)
+                    if not part:
+                        break  # idle ones may be closed for others' sake
+                    answer += part
+                decided += answer.count(b'"decision_id"')
+    finally:
+        for s in held:
+            s.close()
+    return decided
+
+
 # ---- what happens besides ----------------------------------------------------------------------
 
 class Trouble:

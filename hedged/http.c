@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "http_check.h"
 #include "http_receive.h"
+#include "http_send.h"
 #include "http_wire.h"
 #include "log.h"
 #include "tls.h"
@@ -25,7 +26,6 @@
 #include <unistd.h>
 
 #define SMALL_BODY 4096          /* read onto the stack */
-#define SMALL_REPLY 8192         /* sent from the stack */
 #define STACK_BYTES (512 * 1024) /* of a connection's thread */
 #define HEAVY_MOST 4             /* heavy routes at work at once */
 #define HEAVY_WAIT_S 2           /* for one's turn */
@@ -48,93 +48,6 @@ struct http_server {
     bool started;    /* of the starter alone, as is */
     char error[160]; /* what civetweb says while it starts */
 };
-
-void http_reply_problem(http_reply *reply, const problem *p)
-{
-    reply->status = p->status;
-    reply->content_type = "application/problem+json";
-    reply->retry_after_s = p->retry_after_s;
-    reply->authenticate = p->authenticate;
-    reply->body.n = 0;
-    problem_write(p, &reply->body);
-}
-
-/* ---- sending ------------------------------------------------------------------ */
-
-static bool wants_close(const struct mg_connection *connection)
-{
-    const struct mg_request_info *info = mg_get_request_info(connection);
-    const char *header = mg_get_header(connection, "Connection");
-
-    if (header != NULL && strcasestr(header, "close") != NULL) return true;
-    if (header != NULL && strcasestr(header, "keep-alive") != NULL) return false;
-    return info->http_version == NULL || strcmp(info->http_version, "1.1") != 0;
-}
-
-static int write_head(char *out, size_t capacity, const http_reply *reply, bool close)
-{
-    char more[320] = "";
-    size_t n = 0;
-
-    if (reply->allow != NULL)
-        n += (size_t)snprintf(more, sizeof(more), "Allow: %s\r\n", reply->allow);
-    if (reply->retry_after_s > 0)
-        n += (size_t)snprintf(more + n, sizeof(more) - n, "Retry-After: %d\r\n",
-                              reply->retry_after_s);
-    if (reply->authenticate != NULL)
-        n += (size_t)snprintf(more + n, sizeof(more) - n, "WWW-Authenticate: %s\r\n",
-                              reply->authenticate);
-    if (reply->replayed) snprintf(more + n, sizeof(more) - n, "Idempotency-Replayed: true\r\n");
-    return snprintf(out, capacity,
-                    "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                    "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-                    "Connection: %s\r\n%s\r\n",
-                    reply->status, mg_get_response_code_text(NULL, reply->status),
-                    reply->content_type, reply->body.n, close ? "close" : "keep-alive", more);
-}
-
-static bool send_bytes(struct mg_connection *connection, const void *bytes, size_t n)
-{
-    return mg_write(connection, bytes, n) == (int)n;
-}
-
-/* Head and body in one write: two would be two packets. What was not sent whole
- * must not be followed by another answer. */
-static void send_reply(struct mg_connection *connection, http_reply *reply, bool close)
-{
-    connection_slot *link = mg_get_user_connection_data(connection);
-    const char *method = mg_get_request_info(connection)->request_method; /* NULL: unreadable */
-    const bool bodiless = method != NULL && strcmp(method, "HEAD") == 0;
-    char small[SMALL_REPLY];
-    size_t body;
-    bool sent;
-    int head;
-
-    connection_enter(link, CONNECTION_ANSWER);
-    if (reply->body.failed) { /* no memory for a body: say so without one */
-        text_free(&reply->body);
-        reply->status = 503;
-        close = true;
-    }
-    if (close) mg_disable_connection_keep_alive(connection);
-    head = write_head(small, sizeof(small), reply, close);
-    body = bodiless ? 0 : reply->body.n;
-    if (head < 0 || (size_t)head >= sizeof(small)) {
-        sent = false;
-    } else if ((size_t)head + body <= sizeof(small)) {
-        if (body > 0) memcpy(small + head, reply->body.bytes, body);
-        sent = send_bytes(connection, small, (size_t)head + body);
-    } else {
-        sent = send_bytes(connection, small, (size_t)head) &&
-               send_bytes(connection, reply->body.bytes, body);
-    }
-    if (!sent) {
-        mg_disable_connection_keep_alive(connection);
-        connection_reset(link);
-    } else if (!close) {
-        connection_enter(link, CONNECTION_IDLE);
-    }
-}
 
 /* ---- receiving ---------------------------------------------------------------- */
 
@@ -344,12 +257,12 @@ static int begin_request(struct mg_connection *connection)
     /* The body was not read, or not to its end; or what was taken for one made no
      * sense, and nobody can say whether it was one: civetweb takes blank lines in
      * front of a request for its head, and then the head for the body. */
-    close = !ok || (reply.status == 400 && request.body_size > 0) || wants_close(connection) ||
+    close = !ok || (reply.status == 400 && request.body_size > 0) || http_send_closes(connection) ||
             connection_is_over(mg_get_user_connection_data(connection));
     service->served(service->context, route, reply.status, clock_steady_ns() - begin_ns);
-    held = reply.body.n > SMALL_REPLY ? reply.body.n : 0;
+    held = reply.body.n > HTTP_SEND_SMALL ? reply.body.n : 0;
     if (held > 0) atomic_fetch_add(&server->held, held);
-    send_reply(connection, &reply, close);
+    http_send(connection, &reply, close);
     if (held > 0) atomic_fetch_sub(&server->held, held);
     text_free(&reply.body);
     return reply.status;
@@ -376,7 +289,7 @@ static int http_error(struct mg_connection *connection, int status, const char *
     (void)message;
     http_reply_problem(&reply, &p);
     server->service->served(server->service->context, server->service->route_count, p.status, 0);
-    send_reply(connection, &reply, true);
+    http_send(connection, &reply, true);
     text_free(&reply.body);
     return 0;
 }

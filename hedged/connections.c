@@ -99,6 +99,23 @@ bool connection_is_over(const connection_slot *c)
 
 /* ---- coming and going --------------------------------------------------------- */
 
+/* Reading ends first: what was on its way is still answered, if only with a
+ * 408. What then still stands, or does not take its answer, is dropped. */
+static void end_one(connection_slot *c, int64_t now_ns)
+{
+    const struct linger drop = {.l_onoff = 1};
+    const bool first = c->over_ns == 0;
+
+    if (first) c->over_ns = now_ns;
+    atomic_store(&c->over, true);
+    if (first && phase_of(atomic_load(&c->state)) != CONNECTION_ANSWER) {
+        shutdown(c->fd, SHUT_RD);
+        return;
+    }
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &drop, sizeof(drop));
+    shutdown(c->fd, SHUT_RDWR);
+}
+
 static uint32_t count_of_peer(const connections *all, in_addr_t peer)
 {
     uint32_t n = 0;
@@ -106,6 +123,12 @@ static uint32_t count_of_peer(const connections *all, in_addr_t peer)
     for (uint32_t i = 0; i < all->slots; i++)
         n += all->slot[i].taken && all->slot[i].counted && all->slot[i].peer == peer;
     return n;
+}
+
+/* With more than these, threads are scarce. */
+static uint32_t plenty_of(const connections *all)
+{
+    return all->limits.most - all->limits.most / 8;
 }
 
 /* Whether its peer has too many. The lock is held. */
@@ -135,6 +158,9 @@ void connection_found(connection_slot *c, int fd)
     pthread_mutex_lock(&c->all->lock);
     c->fd = fd;
     if (known) recognize(c, peer.sin_addr.s_addr); /* else it is gone already */
+    /* The watch would do it a moment later, when others may have been refused. */
+    if (atomic_load(&c->refusal) == CONNECTION_CROWDED && c->all->live > plenty_of(c->all))
+        end_one(c, clock_steady_ns());
     pthread_mutex_unlock(&c->all->lock);
 }
 
@@ -186,23 +212,6 @@ connection_refusal connection_admit(connection_slot *c)
 
 /* ---- ending ------------------------------------------------------------------- */
 
-/* Reading ends first: what was on its way is still answered, if only with a
- * 408. What then still stands, or does not take its answer, is dropped. */
-static void end_one(connection_slot *c, int64_t now_ns)
-{
-    const struct linger drop = {.l_onoff = 1};
-    const bool first = c->over_ns == 0;
-
-    if (first) c->over_ns = now_ns;
-    atomic_store(&c->over, true);
-    if (first && phase_of(atomic_load(&c->state)) != CONNECTION_ANSWER) {
-        shutdown(c->fd, SHUT_RD);
-        return;
-    }
-    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &drop, sizeof(drop));
-    shutdown(c->fd, SHUT_RDWR);
-}
-
 void connection_reset(connection_slot *c)
 {
     if (c == NULL) return;
@@ -239,7 +248,7 @@ static int64_t idle_until(const connection_slot *c)
 /* Adds the longest idle to those that are due, when threads become scarce. */
 static uint32_t evict(connections *all, uint32_t n, int64_t now_ns)
 {
-    const uint32_t plenty = all->limits.most - all->limits.most / 8;
+    const uint32_t plenty = plenty_of(all);
     const bool hurry = all->live > all->limits.most - all->limits.most / 16;
     const int64_t least_ms = hurry ? 0 : IDLE_LEAST_MS;
     const int64_t newest =

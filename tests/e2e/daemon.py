@@ -8,6 +8,7 @@ import atexit
 import http.client
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -193,6 +194,56 @@ def check_unsanitary(lines):
         raise AssertionError("a sanitizer reports: " + "\n".join(lines)[:4000])
 
 
+class Said:
+    """The lines that a process writes into a pipe.
+
+    Somebody must read along, or it would be full. Who asks for the lines gets all that are written
+    by then, whether or not the thread that reads along had its turn: what a daemon logs before it
+    answers is here once the answer is."""
+
+    def __init__(self, pipe):
+        self.pipe, self.whole, self.part, self.ended = pipe, [], b"", False
+        self.lock = threading.Lock()
+        self.reader = threading.Thread(target=self._follow, daemon=True)
+        self.reader.start()
+
+    def _follow(self):
+        poll = select.poll()
+        poll.register(self.pipe, select.POLLIN)
+        while not self.ended:
+            poll.poll()
+            with self.lock:
+                self._take()
+
+    def _take(self):
+        """All that is there; the lock is held."""
+        if self.ended:
+            return
+        poll = select.poll()
+        poll.register(self.pipe, select.POLLIN)
+        while not self.ended and poll.poll(0):
+            got = os.read(self.pipe.fileno(), 1 << 16)
+            *whole, self.part = (self.part + got).split(b"\n")
+            self.whole += whole
+            self.ended = not got
+        if self.ended and self.part:
+            self.whole.append(self.part)
+
+    def lines(self):
+        """The whole ones, and at the end also one that was cut off."""
+        with self.lock:
+            self._take()
+            return [line.decode("utf-8", "replace") for line in self.whole]
+
+    def end(self):
+        """The process is gone; its children may still hold the other end."""
+        self.reader.join(5)
+        with self.lock:
+            self._take()
+            self.ended = True
+        self.pipe.close()
+
+
 class Daemon:
     """A running hedged in a folder of its own.
 
@@ -213,27 +264,24 @@ class Daemon:
                          "HEDGE_CERTIFY": "0"}
         self.settings.update({"HEDGE_" + k.upper(): v for k, v in settings.items()})
         self.process, self.port, self.wrapper, self.before = None, None, list(wrapper), before
-        self.lines = []
+        self.said = None
         if start:
             self.start()
 
     # ---- its life
     def start(self, timeout=START_S):
-        self.lines = []
         self.process = subprocess.Popen(
             self.wrapper + [program("HEDGED")], cwd=self.folder, env=environment(self.settings),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             preexec_fn=self.before)
         _running.append(self)
-        self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
-        self.reader.start()
+        self.said = Said(self.process.stderr)
         end = time.monotonic() + timeout
         while True:
             listening = self.events("listening")
             if listening:
                 break
             if self.process.poll() is not None:
-                self.reader.join(2)
                 raise AssertionError(f"hedged ended with {self.process.returncode} before it "
                                      f"listened: {self.log()}")
             if time.monotonic() > end:
@@ -243,10 +291,6 @@ class Daemon:
         self.url = listening[0]["url"]
         self.port = int(self.url.rsplit(":", 1)[1].rstrip("/"))
         return self
-
-    def _read(self, process):
-        for line in process.stderr:
-            self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
 
     def stop(self, timeout=20.0):
         """SIGTERM; the exit code."""
@@ -269,10 +313,9 @@ class Daemon:
         return code
 
     def _gone(self):
-        self.reader.join(5)
+        self.said.end()
         if self in _running:
             _running.remove(self)
-        self.process.stderr.close()
         check_unsanitary(self.lines)
 
     def alive(self):
@@ -282,13 +325,18 @@ class Daemon:
         self.process.send_signal(number)
 
     # ---- what it says
+    @property
+    def lines(self):
+        """The lines of its log up to now, since its last start."""
+        return self.said.lines() if self.said else []
+
     def log(self):
         return "\n".join(self.lines[-30:])
 
     def events(self, name=None):
         """Its log lines as objects, of one event or all."""
         out = []
-        for line in list(self.lines):
+        for line in self.lines:
             try:
                 event = json.loads(line)
             except ValueError:

@@ -75,6 +75,11 @@ def decision_id(writer, seq):
     return "-".join((h[:8], h[8:12], h[12:16], h[16:20], h[20:]))
 
 
+def seq_of(decision):
+    """The number of the record that a decision_id names."""
+    return int(decision.replace("-", ""), 16) & ((1 << 62) - 1)
+
+
 def oracle_inputs(record):
     """(request, quote, now_ns) of a decision's record in the oracle's words."""
     asked, seen = record["request"], record["quote"]

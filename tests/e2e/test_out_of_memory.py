@@ -196,7 +196,9 @@ class Requests(daemon.Case):
             outcomes.faults.append(f"{where}: {answer!r}")
 
     def heal(self, d, kept, waits):
-        """Whatever failed is tried again by the next decision and the next look at the policy."""
+        """Whatever failed is tried again by the next decision and the next look at the policy.
+
+        Who does not wait for the disk waits here: the writer may not have come to it yet."""
         with d.client() as c:
             answer = c.hedge()
             if answer.status == 503:  # async: what was acknowledged is tried again, and goes first
@@ -207,7 +209,10 @@ class Requests(daemon.Case):
             kept.append(answer.json["decision_id"])
             if "policy_refused" in str(c.get("/readyz").json):
                 self.assert_status(c.post("/curve/reload"), 200)
-            daemon.wait_until(lambda: c.get("/readyz").json["status"] == "ready", "it is ready")
+            made = journal.seq_of(kept[-1])
+            daemon.wait_until(
+                lambda: (lambda a: a["status"] == "ready" and a["journal"]["seq"] >= made)(
+                    c.get("/readyz").json), "it is ready, and has written all")
 
     def walk(self, d, memory, what, kept, outcomes):
         """Every allocation of a request, until none is left to fail."""

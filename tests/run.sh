@@ -21,7 +21,7 @@ passed=0 failed=0 skipped=0
 slow='e2e[.](bit_flips|certify|fault_table|kill|kill_ship)'
 not_measured='e2e[.](audit.*|cli|haproxy|stream.*|verify)|install[.].*|abi[.].*|corpus[.].*|python[.].*|property[.].*'
 # What threads of the daemon share, under ThreadSanitizer.
-threaded='e2e[.](auth|backends|clickhouse|halt|http_contract|http_hostile|idempotency|journal|metrics|mishaps|postgres|redis|reload|shadow|ship|smuggling|stale|starve|tls)'
+threaded='e2e[.](auth|backends|clickhouse|halt.*|http_contract|http_hostile|idempotency|journal|metrics|mishaps|postgres|redis|reload|shadow|ship|smuggling|stale|starve|tls.*)'
 
 build() { # folder, CMake options...
     folder=$1

@@ -2,7 +2,6 @@
 """Every route and every status of docs/http.md, against a running daemon."""
 import math
 import re
-import unittest
 
 import daemon
 import oracle

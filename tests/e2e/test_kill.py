@@ -8,7 +8,6 @@ import os
 import random
 import threading
 import time
-import unittest
 
 import daemon
 import journal

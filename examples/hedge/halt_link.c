@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "bearer.h"
-#include "certificates.h"
+#include "curl_defaults.h"
 
 enum { REPLY_MAX = 8 * 1024 * 1024, CONNECT_S = 5, ANSWER_S = 10 };
 
@@ -66,17 +66,8 @@ static bool prepare(halt_call *c, struct curl_slist *headers)
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
     curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
     set_body(c);
-    curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    certificates_use(c->curl);
-    curl_easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)ANSWER_S);
-    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, receive);
-    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
-    curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->message);
+    curl_defaults_set(c->curl, CONNECT_S, ANSWER_S, receive, c, c->message);
     curl_easy_setopt(c->curl, CURLOPT_PRIVATE, c);
-    curl_easy_setopt(c->curl, CURLOPT_USERAGENT, "hedge");
     return true;
 }
 

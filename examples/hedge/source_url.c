@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "bearer.h"
-#include "certificates.h"
+#include "curl_defaults.h"
 #include "number.h"
 #include "source.h"
 #include "strict_json.h"
@@ -72,16 +72,7 @@ static bool link_open(link_state *l, const char *authorization)
         if (l->headers == NULL) return false;
         curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, l->headers);
     }
-    curl_easy_setopt(l->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    certificates_use(l->curl);
-    curl_easy_setopt(l->curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(l->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(l->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl_easy_setopt(l->curl, CURLOPT_TIMEOUT, (long)ANSWER_S);
-    curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, receive);
-    curl_easy_setopt(l->curl, CURLOPT_WRITEDATA, l);
-    curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, l->message);
-    curl_easy_setopt(l->curl, CURLOPT_USERAGENT, "hedge");
+    curl_defaults_set(l->curl, CONNECT_S, ANSWER_S, receive, l, l->message);
     return true;
 }
 

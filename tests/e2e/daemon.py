@@ -429,6 +429,14 @@ class Case(unittest.TestCase):
     longMessage = True
     maxDiff = None
 
+    def serve(self, policy, **settings):
+        """A daemon and a client of it, for this test alone."""
+        d = Daemon(policy, **settings)
+        self.addCleanup(d.__exit__)
+        c = d.client()
+        self.addCleanup(c.close)
+        return d, c
+
     def assert_status(self, answer, status, why=""):
         self.assertEqual(answer.status, status, f"{why} {answer!r}")
 
@@ -453,6 +461,26 @@ class Case(unittest.TestCase):
     def assert_agrees(self, answer, expected, why=""):
         wrong = oracle.differences(answer, expected)
         self.assertFalse(wrong, f"{why} {answer}")
+
+
+class SharedCase(Case):
+    """One daemon and one client for all its tests, and an end in order."""
+
+    @classmethod
+    def begin(cls, policy, quotes, **settings):
+        """For setUpClass; quotes: {asset: quote}."""
+        cls.daemon = Daemon(policy, **settings)
+        cls.client = cls.daemon.client()
+        for asset, quote in quotes.items():
+            answer = cls.client.put(f"/quotes/{asset}", quote)
+            assert answer.status == 200, answer
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.client.close()
+        with cls.daemon as d:
+            code = d.stop()
+        assert code == 0, f"SIGTERM ended it with {code}"
 
 
 def main():

@@ -5,7 +5,6 @@ import sqlite3
 import daemon
 import journal
 import oracle
-from daemon import Daemon
 
 RULES = oracle.policy(calm=True)
 QUOTE = {"score": 0.5, "depth1pct_usd": 5e5}
@@ -56,11 +55,7 @@ def at_rest(path):
 
 class Case(daemon.Case):
     def serve(self, policy=RULES, **settings):
-        d = Daemon(policy, **settings)
-        self.addCleanup(d.__exit__)
-        c = d.client()
-        self.addCleanup(c.close)
-        return d, c
+        return super().serve(policy, **settings)
 
     def halt(self, c, reason="a test", asset=ALL, **more):
         answer = c.post("/halt", order(reason, asset, **more))

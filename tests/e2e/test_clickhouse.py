@@ -46,11 +46,7 @@ def polls(client, result):
 
 class FeedCase(daemon.Case):
     def serve(self, rules=RULES, **settings):
-        d = Daemon(rules, **{**FAST, **settings})
-        self.addCleanup(d.__exit__)
-        c = d.client()
-        self.addCleanup(c.close)
-        return d, c
+        return super().serve(rules, **{**FAST, **settings})
 
     def reasons(self, client, code=None, asset=None):
         return [r for r in client.get("/readyz").json["reasons"]

@@ -78,10 +78,7 @@ class Load:
 
 class Disk(daemon.Case):
     def serve(self, **more):
-        d = Daemon(RULES, **more)
-        self.addCleanup(d.__exit__)
-        c = d.client()
-        self.addCleanup(c.close)
+        d, c = super().serve(RULES, **more)
         self.assert_status(c.put("/quotes/BTC", QUOTE), 200)
         return d, c
 

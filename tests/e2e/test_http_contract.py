@@ -24,23 +24,12 @@ SEEN = {"score": 0.62, "confidence": 0.9, "score_ts_ns": 0, "depth1pct_usd": 780
         "depth_ts_ns": 0}
 
 
-class Served(daemon.Case):
+class Served(daemon.SharedCase):
     """One daemon for a class; BTC, ETH and LTC are quoted, IDLE never is."""
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon(RULES)
-        cls.client = cls.daemon.client()
-        for asset in ("BTC", "ETH", "LTC", "HALT"):
-            answer = cls.client.put(f"/quotes/{asset}", QUOTE)
-            assert answer.status == 200, answer
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.client.close()
-        with cls.daemon as d:
-            code = d.stop()
-        assert code == 0, f"SIGTERM ended it with {code}"
+        cls.begin(RULES, {asset: QUOTE for asset in ("BTC", "ETH", "LTC", "HALT")})
 
     def expect(self, asset="BTC", amount=1000.0, quote=None, **request):
         return oracle.decide(RULES, asset, {"amount_usd": amount, **request}, quote or SEEN)

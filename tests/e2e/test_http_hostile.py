@@ -61,19 +61,10 @@ def acceptable(body):
     return isinstance(value, dict) and sound(value) and set(value) <= KNOWN
 
 
-class Hostile(daemon.Case):
+class Hostile(daemon.SharedCase):
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon(oracle.policy(calm=True), http_connections_per_peer=0)
-        cls.client = cls.daemon.client()
-        assert cls.client.put("/quotes/BTC", QUOTE).status == 200
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.client.close()
-        with cls.daemon as d:
-            code = d.stop()
-        assert code == 0, f"SIGTERM ended it with {code}"
+        cls.begin(oracle.policy(calm=True), {"BTC": QUOTE}, http_connections_per_peer=0)
 
     def raw(self, data, **more):
         return raw(self.daemon.port, data, **more)

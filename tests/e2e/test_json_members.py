@@ -5,7 +5,6 @@ import json
 
 import daemon
 import oracle
-from daemon import Daemon
 
 QUOTE = {"score": 0.62, "confidence": 0.9, "depth1pct_usd": 78034.12}
 GOOD = {"/hedge": {"asset": "BTC", "amount_usd": 1000, "override_score": 0.5},
@@ -40,20 +39,11 @@ def unknown(path):
     return [n for n in dict.fromkeys(names) if n not in known and n]
 
 
-class Members(daemon.Case):
+class Members(daemon.SharedCase):
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon(oracle.policy(calm=True))
-        cls.client = cls.daemon.client()
-        assert cls.client.put("/quotes/BTC", QUOTE).status == 200
+        cls.begin(oracle.policy(calm=True), {"BTC": QUOTE})
         cls.seq = cls.client.get("/readyz").json["journal"]["seq"]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.client.close()
-        with cls.daemon as d:
-            code = d.stop()
-        assert code == 0, f"SIGTERM ended it with {code}"
 
     def ask(self, path, body):
         return self.client.ask(method(path), path, body)

@@ -59,19 +59,11 @@ def families(text):
     return out
 
 
-class Metrics(daemon.Case):
+class Metrics(daemon.SharedCase):
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon(oracle.policy(calm=True, limits={"max_amount_usd": 1e6}))
-        cls.client = cls.daemon.client()
-        assert cls.client.put("/quotes/BTC", {"score": 0.5, "depth1pct_usd": 5e5}).status == 200
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.client.close()
-        with cls.daemon as d:
-            code = d.stop()
-        assert code == 0, f"SIGTERM ended it with {code}"
+        cls.begin(oracle.policy(calm=True, limits={"max_amount_usd": 1e6}),
+                  {"BTC": {"score": 0.5, "depth1pct_usd": 5e5}})
 
     def text(self):
         answer = self.client.get("/metrics")

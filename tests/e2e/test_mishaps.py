@@ -24,11 +24,7 @@ def blocks(pid, number):
 
 class Mishaps(daemon.Case):
     def serve(self, policy=RULES, **settings):
-        d = Daemon(policy, **settings)
-        self.addCleanup(d.__exit__)
-        c = d.client()
-        self.addCleanup(c.close)
-        return d, c
+        return super().serve(policy, **settings)
 
     def other_policy(self, cap):
         return f"max_hedge_pct: {cap}\ncurve: {{knots: [[0, 0], [1, 1]]}}\n"

@@ -208,19 +208,10 @@ def read_all(s, timeout=10.0):
         return out, True
 
 
-class Smuggling(daemon.Case):
+class Smuggling(daemon.SharedCase):
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon(oracle.policy(calm=True))
-        cls.client = cls.daemon.client()
-        assert cls.client.put("/quotes/BTC", QUOTE).status == 200
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.client.close()
-        with cls.daemon as d:
-            code = d.stop()
-        assert code == 0, f"SIGTERM ended it with {code}"
+        cls.begin(oracle.policy(calm=True), {"BTC": QUOTE})
 
     def head(self):
         with self.daemon.client() as c:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The load of soak.py: a steady mix of requests, and what else happens to a daemon in its life."""
 import collections
+import contextlib
 import http.client
 import itertools
 import random
@@ -147,6 +148,22 @@ def peak(port, seconds=5.0, callers=4):
     return tally.requests / seconds, tally.decided
 
 
+def ask_at_length(s, requests):
+    """Sends (path, headers, body) one after the other; the decisions in the answers."""
+    decided = 0
+    for path, more, body in requests:
+        s.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{more}"
+                  f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        answer = b""
+        while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
+            part = s.recv(65536)
+            if not part:
+                break
+            answer += part
+        decided += answer.count(b'"decision_id"')
+    return decided
+
+
 def meet_every_thread(port, n):
     """Has n connections at once, so that each thread serves one, and asks on each what takes the most
     of its stack. What a thread touches for the first time is no growth. Returns the decisions."""
@@ -158,17 +175,9 @@ def meet_every_thread(port, n):
             held.append(socket.create_connection(("127.0.0.1", port), timeout=30,
                                                  source_address=(f"127.0.0.{2 + i % 8}", 0)))
         for i, s in enumerate(held):
-            for path, more, body in (("/hedge", f"Idempotency-Key: soak-{i}\r\n", one),
-                                     ("/hedge/batch", "", many)):
-                s.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{more}"
-                          f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
-                answer = b""
-                while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
-                    part = s.recv(65536)
-                    if not part:
-                        break  # idle ones may be closed for others' sake
-                    answer += part
-                decided += answer.count(b'"decision_id"')
+            with contextlib.suppress(OSError):  # idle ones may be closed for others' sake
+                decided += ask_at_length(s, (("/hedge", f"Idempotency-Key: soak-{i}\r\n", one),
+                                             ("/hedge/batch", "", many)))
     finally:
         for s in held:
             s.close()

@@ -27,7 +27,7 @@
 
 #define SMALL_BODY 4096          /* read onto the stack */
 #define STACK_BYTES (512 * 1024) /* of a connection's thread */
-#define HEAVY_MOST 4             /* heavy routes at work at once */
+#define HEAVY_MOST 4             /* heavy routes at work at once, on any machine */
 #define HEAVY_WAIT_S 2           /* for one's turn */
 #define HELD_MOST (64 << 20)     /* bytes of answers that are being sent; then no heavy ones */
 #define BODIES_MOST (64 << 20)   /* bytes of large bodies at once; then no more of them */
@@ -408,6 +408,15 @@ static struct mg_context *start_server(http_server *server, const char *address,
     return start_threads(server, options);
 }
 
+/* How many heavy routes may be at work: half of the processors are left to those
+ * who want decisions. */
+static unsigned heavy_turns(void)
+{
+    const long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+
+    return half < 1 ? 1 : half > HEAVY_MOST ? HEAVY_MOST : (unsigned)half;
+}
+
 /* NULL: message. */
 static http_server *new_server(const http_options *o, const http_service *service,
                                const connections_limits *limits, char message[200])
@@ -420,7 +429,7 @@ static http_server *new_server(const http_options *o, const http_service *servic
         snprintf(message, 200, "out of memory or threads");
         return NULL;
     }
-    sem_init(&server->heavy, 0, HEAVY_MOST);
+    sem_init(&server->heavy, 0, heavy_turns());
     server->starter = pthread_self();
     server->service = service;
     server->loopback_only = o->loopback_only;

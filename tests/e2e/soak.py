@@ -19,6 +19,7 @@ from daemon import MIB
 EVERY_S = 10.0
 MOST_RATE = 600.0  # requests a second: the database keeps every decision
 GOAL_MIB_H = 1.0
+THREADS = 660  # met before it begins: as many as may be idle without being closed for others
 JUDGED_FROM_S = 20 * 60.0  # a slope of less time says nothing
 
 
@@ -156,7 +157,8 @@ def serve(held):
     d = held.enter_context(stand.start(
         soak_load.rules(0.9), proxies["redis"].port,
         proxies["clickhouse"].port if clickhouse else None,
-        postgres.dsn(port=proxies["postgres"].port), certify=1, journal_keep_s=60))
+        postgres.dsn(port=proxies["postgres"].port), certify=1, journal_keep_s=60,
+        http_idle_ms=60000))
     feed = stand.Feed(redis, clickhouse, soak_load.FED)
     held.callback(feed.stop)
     with d.client() as c:
@@ -171,7 +173,7 @@ def run(hours, rate):
         with d.client() as c:
             stand.daemon.wait_until(lambda: c.get("/readyz").status == 200, "it is ready", 20)
             halts = "/halt" in c.get("/openapi.json").json["paths"]
-        made_before = soak_load.meet_every_thread(d.port, 700)
+        made_before = soak_load.meet_every_thread(d.port, THREADS)
         found, decided = soak_load.peak(d.port)
         made_before += decided
         rate = rate or min(found / 2, MOST_RATE)

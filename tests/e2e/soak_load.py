@@ -165,17 +165,17 @@ def ask_at_length(s, requests):
 
 
 def meet_every_thread(port, n):
-    """Has n connections at once, so that each thread serves one, and asks on each what takes the most
-    of its stack. What a thread touches for the first time is no growth. Returns the decisions."""
+    """Holds n connections at once, so that each is a thread's own, and asks on each what takes the
+    most of its stack. What a thread touches for the first time is no growth. Returns the decisions."""
     held, decided = [], 0
     one = b'{"asset":"%s","amount_usd":1000}' % FED[0].encode()
     many = b'{"requests":[%s]}' % b",".join([one] * 20)
     try:
         for i in range(n):
-            held.append(socket.create_connection(("127.0.0.1", port), timeout=30,
-                                                 source_address=(f"127.0.0.{2 + i % 8}", 0)))
-        for i, s in enumerate(held):
-            with contextlib.suppress(OSError):  # idle ones may be closed for others' sake
+            s = socket.create_connection(("127.0.0.1", port), timeout=30,
+                                         source_address=(f"127.0.0.{2 + i % 8}", 0))
+            held.append(s)
+            with contextlib.suppress(OSError):  # it may be closed for others' sake
                 decided += ask_at_length(s, (("/hedge", f"Idempotency-Key: soak-{i}\r\n", one),
                                              ("/hedge/batch", "", many)))
     finally:

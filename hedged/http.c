@@ -6,6 +6,7 @@
 #include "http.h"
 
 #include "clock.h"
+#include "http_accept.h"
 #include "http_check.h"
 #include "http_receive.h"
 #include "http_send.h"
@@ -296,10 +297,20 @@ static int http_error(struct mg_connection *connection, int status, const char *
 
 /* ---- who is connected --------------------------------------------------------- */
 
+/* Before the handshake. (What knocks while it stops is the daemon itself.) */
+static bool is_welcome(void *context, struct in_addr peer)
+{
+    http_server *server = context;
+
+    return atomic_load(&server->stopping) || tls_welcomes(server->tls, peer);
+}
+
 static void *thread_began(const struct mg_context *context, int type)
 {
-    (void)context;
+    http_server *server = mg_get_user_data(context);
+
     if (type == 1) http_receive_begin(); /* a worker; 0 is the one that accepts */
+    if (type == 0 && server->tls != NULL) http_accept_ask(is_welcome, server);
     return NULL;
 }
 

@@ -229,6 +229,9 @@ static void write_tls(app *a, text *out)
     metrics_single(out, "hedge_tls_clients_refused_total", "counter",
                    "Client certificates that were refused, and requests for their names.",
                    (double)counts.refused);
+    metrics_single(out, "hedge_tls_handshakes_limited_total", "counter",
+                   "Connections dropped before their handshake: too many of one address.",
+                   (double)counts.limited);
 }
 
 /* Resident memory of the process, 0 where the kernel does not say. */

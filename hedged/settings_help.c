@@ -25,6 +25,7 @@ const char *settings_help(void)
            "  HEDGE_TLS_CLIENT_CA  PEM: clients must show a certificate of one of these\n"
            "  HEDGE_TLS_CLIENT_CRL    PEM: and it must not be revoked here\n"
            "  HEDGE_TLS_CLIENT_NAMES  a,b: and bear one of these, a DNS name or a URI\n"
+           "  HEDGE_TLS_HANDSHAKES_PER_S  256     of one address, 0: any; over it: dropped\n"
            "  HEDGE_JWT_KEYS       a JWKS file: callers show a token that one of its keys has\n"
            "                       signed; empty: anybody may ask anything (dev on a loopback\n"
            "                       address only)\n"

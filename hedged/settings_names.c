@@ -56,7 +56,8 @@ static const char *const known[] = {"HEDGE_ENV",
                                     "HEDGE_TLS_KEY",
                                     "HEDGE_TLS_CLIENT_CA",
                                     "HEDGE_TLS_CLIENT_CRL",
-                                    "HEDGE_TLS_CLIENT_NAMES"};
+                                    "HEDGE_TLS_CLIENT_NAMES",
+                                    "HEDGE_TLS_HANDSHAKES_PER_S"};
 enum { KNOWN = sizeof(known) / sizeof(known[0]) };
 
 /* What the programs beside the daemon read: the tool `hedge`, and the Python package. */

@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+/* As many as one address may have connections at once: a proxy that finds the daemon started again
+ * connects them all in one second. */
+#define HANDSHAKES_PER_S 256
+
 /* Of one name between commas. A * would be taken for a wildcard, and none is. */
 static bool is_name(const char *at, size_t n)
 {
@@ -30,14 +34,16 @@ static bool read_names(const char *names, char message[SETTING_MESSAGE_MAX])
 bool settings_read_tls(settings_tls *s, char message[SETTING_MESSAGE_MAX])
 {
     static const char *const certs_more[] = {"HEDGE_TLS_KEY", "HEDGE_TLS_CLIENT_CA",
-                                             "HEDGE_TLS_CLIENT_CRL", "HEDGE_TLS_CLIENT_NAMES"};
+                                             "HEDGE_TLS_CLIENT_CRL", "HEDGE_TLS_CLIENT_NAMES",
+                                             "HEDGE_TLS_HANDSHAKES_PER_S"};
     static const char *const cas_more[] = {"HEDGE_TLS_CLIENT_CRL", "HEDGE_TLS_CLIENT_NAMES"};
 
     *s = (settings_tls){.cert = setting_value("HEDGE_TLS_CERT"),
                         .key = setting_value("HEDGE_TLS_KEY"),
                         .client_ca = setting_value("HEDGE_TLS_CLIENT_CA"),
                         .client_crl = setting_value("HEDGE_TLS_CLIENT_CRL"),
-                        .client_names = setting_value("HEDGE_TLS_CLIENT_NAMES")};
+                        .client_names = setting_value("HEDGE_TLS_CLIENT_NAMES"),
+                        .handshakes_per_s = HANDSHAKES_PER_S};
     for (size_t i = 0; s->cert == NULL && i < sizeof(certs_more) / sizeof(certs_more[0]); i++)
         if (setting_value(certs_more[i]) != NULL)
             return setting_refuse(message, "%s: has no effect without HEDGE_TLS_CERT; set it too",
@@ -49,7 +55,9 @@ bool settings_read_tls(settings_tls *s, char message[SETTING_MESSAGE_MAX])
         if (setting_value(cas_more[i]) != NULL)
             return setting_refuse(
                 message, "%s: has no effect without HEDGE_TLS_CLIENT_CA; set it too", cas_more[i]);
-    return read_names(s->client_names, message);
+    return setting_whole_number("HEDGE_TLS_HANDSHAKES_PER_S", 0, 100000, &s->handshakes_per_s,
+                                message) &&
+           read_names(s->client_names, message);
 }
 
 bool settings_tls_is_exposed(const char *host)

@@ -10,6 +10,7 @@ typedef struct settings_tls {
     const char *cert, *key;             /* files; both or neither: plain HTTP */
     const char *client_ca, *client_crl; /* files; without a CA no client is asked for one */
     const char *client_names;           /* commas between them */
+    long handshakes_per_s;              /* of one address; 0: any number */
 } settings_tls;
 
 /* Reads HEDGE_TLS_…; the files themselves are looked at by tls_new. False:

@@ -7,6 +7,8 @@
  * frees it after its last connection. */
 #include "tls.h"
 
+#include "clock.h"
+#include "handshakes.h"
 #include "log.h"
 
 #include <openssl/err.h>
@@ -27,6 +29,7 @@ struct tls {
     SSL_CTX *newest;
     tls_facts facts;
     uint8_t digest[TLS_DIGEST_SIZE]; /* of the files as they were taken */
+    handshakes *begun;               /* NULL: any number */
     atomic_ullong handshakes, refused;
 };
 
@@ -234,6 +237,11 @@ bool tls_allows(tls *t, X509 *certificate, problem *p)
                        "the certificate bears no name that may ask this daemon");
 }
 
+bool tls_welcomes(tls *t, struct in_addr peer)
+{
+    return t->begun == NULL || handshakes_take(t->begun, peer, clock_steady_ns());
+}
+
 /* ---- life --------------------------------------------------------------------- */
 
 tls *tls_new(const settings_tls *s, char message[TLS_MESSAGE_MAX])
@@ -245,7 +253,10 @@ tls *tls_new(const settings_tls *s, char message[TLS_MESSAGE_MAX])
     t->settings = s;
     pthread_mutex_init(&t->lock, NULL);
     t->front = new_context(t);
-    if (t->front != NULL && tls_load(t, message) == TLS_TAKEN) return t;
+    if (s->handshakes_per_s > 0) t->begun = handshakes_new(s->handshakes_per_s);
+    if ((t->begun != NULL || s->handshakes_per_s == 0) && t->front != NULL &&
+        tls_load(t, message) == TLS_TAKEN)
+        return t;
     tls_free(t);
     return NULL;
 }
@@ -255,6 +266,7 @@ void tls_free(tls *t)
     if (t == NULL) return;
     SSL_CTX_free(t->newest);
     SSL_CTX_free(t->front);
+    handshakes_free(t->begun);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }
@@ -279,5 +291,6 @@ void tls_read_facts(tls *t, tls_facts *out)
 tls_counts tls_read_counts(tls *t)
 {
     return (tls_counts){.handshakes = atomic_load(&t->handshakes),
-                        .refused = atomic_load(&t->refused)};
+                        .refused = atomic_load(&t->refused),
+                        .limited = t->begun != NULL ? handshakes_refused(t->begun) : 0};
 }

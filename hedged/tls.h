@@ -6,6 +6,8 @@
 #include "problem.h"
 #include "tls_files.h"
 
+#include <netinet/in.h>
+
 typedef struct tls tls;
 
 typedef enum tls_load_result { TLS_UNCHANGED, TLS_TAKEN, TLS_REFUSED } tls_load_result;
@@ -14,6 +16,7 @@ typedef enum tls_load_result { TLS_UNCHANGED, TLS_TAKEN, TLS_REFUSED } tls_load_
 typedef struct tls_counts {
     uint64_t handshakes;
     uint64_t refused; /* clients: their certificate, or its names */
+    uint64_t limited; /* connections that tls_welcomes did not */
 } tls_counts;
 
 /* Reads the files; the settings must outlive it. NULL: message. */
@@ -28,6 +31,10 @@ tls_load_result tls_load(tls *t, char message[TLS_MESSAGE_MAX]);
 
 /* What the server hands to OpenSSL for each connection; always the same. */
 SSL_CTX *tls_context(const tls *t);
+
+/* True if a connection of this address may begin a handshake now: not too many of them have within
+ * a second. Any thread. */
+bool tls_welcomes(tls *t, struct in_addr peer);
 
 /* True if a client with this certificate (NULL: none) may ask at all; else
  * problem 403. Any thread. */

@@ -22,6 +22,7 @@ BAD = {
     "HEDGE_HTTP_BODY_MS": ("99", "60001", "0"),
     "HEDGE_HTTP_ANSWER_MS": ("99", "60001", "x"),
     "HEDGE_HTTP_IDLE_MS": ("99", "3600001", "-1"),
+    "HEDGE_TLS_HANDSHAKES_PER_S": ("-1", "100001", "many", "1e3"),
     "HEDGE_DURABILITY": ("sync", "COMMIT", "1"),
     "HEDGE_REDIS_URL": ("localhost", "http://127.0.0.1:6379", "redis://", "redis://127.0.0.1:x",
                         "redis://127.0.0.1:99999", "redis://127.0.0.1:6379/abc",

@@ -155,8 +155,8 @@ static bool refuse_scope(auth *a, const auth_place *at, const auth_caller *calle
     return false;
 }
 
-bool auth_authorize(auth *a, uint32_t scope, const auth_place *at, const char *authorization,
-                    auth_caller *caller, problem *p)
+bool auth_identify(auth *a, const auth_place *at, const char *authorization, auth_caller *caller,
+                   problem *p)
 {
     jwt_claims claims;
     const char *token;
@@ -164,16 +164,23 @@ bool auth_authorize(auth *a, uint32_t scope, const auth_place *at, const char *a
     size_t n;
 
     *caller = (auth_caller){.scopes = 0};
-    if (scope == 0) return true;
     token = read_bearer(authorization, &n);
     if (token == NULL) return refuse_missing(a, p);
     fault = verify(a, token, n, &claims);
     if (fault != JWT_GOOD) return refuse_token(a, at, fault, p);
     count(&a->faults[JWT_GOOD]);
     if (!check_rate(a, &claims.caller, p)) return false;
-    if (!auth_may(&claims.caller, scope, p)) return refuse_scope(a, at, &claims.caller, p);
     *caller = claims.caller;
     return true;
+}
+
+bool auth_authorize(auth *a, uint32_t scope, const auth_place *at, const char *authorization,
+                    auth_caller *caller, problem *p)
+{
+    *caller = (auth_caller){.scopes = 0};
+    if (scope == 0) return true;
+    if (!auth_identify(a, at, authorization, caller, p)) return false;
+    return auth_may(caller, scope, p) || refuse_scope(a, at, caller, p);
 }
 
 /* ---- what is seen of it ---------------------------------------------------------- */

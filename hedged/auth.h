@@ -52,10 +52,14 @@ typedef struct auth_place {
     const char *peer;          /* an address */
 } auth_place;
 
-/* Says who asks, from an Authorization header (NULL: there was none), and
- * whether they may what takes this scope (0: anybody may, and nobody is asked).
- * False: problem 401, 403 or 429; a token that was refused is in the log. Any
- * thread. */
+/* Says who asks, from an Authorization header (NULL: there was none). False:
+ * problem 401 or 429; a token that was refused is in the log. Any thread. */
+bool auth_identify(auth *a, const auth_place *at, const char *authorization, auth_caller *caller,
+                   problem *p);
+
+/* The same, and whether they may what takes this scope (0: anybody may, and nobody is asked).
+ * False: problem 401, 403 or 429; a token or scope that was refused is in the
+ * log. Any thread. */
 bool auth_authorize(auth *a, uint32_t scope, const auth_place *at, const char *authorization,
                     auth_caller *caller, problem *p);
 

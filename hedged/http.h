@@ -46,6 +46,8 @@ typedef struct http_route {
     bool always;       /* served while starting and stopping, too: it touches nothing */
     bool heavy; /* long and large answers: few at once, so that others keep processor and memory */
     uint32_t scope; /* AUTH_…; 0: for anybody */
+    bool optional;  /* without the scope one is told less, not refused; a token that is given is
+                       good */
     void (*handle)(void *context, const http_request *request, http_reply *reply);
 } http_route;
 

@@ -44,8 +44,11 @@ static bool authorize(void *context, const http_route *route, const char *author
 {
     const auth_place at = {.method = route->method, .path = route->path, .peer = request->peer};
 
-    return auth_authorize(((app *)context)->auth, route->scope, &at, authorization,
-                          &request->caller, p);
+    auth *a = ((app *)context)->auth;
+
+    if (!route->optional)
+        return auth_authorize(a, route->scope, &at, authorization, &request->caller, p);
+    return authorization == NULL || auth_identify(a, &at, authorization, &request->caller, p);
 }
 
 static const char help[] =

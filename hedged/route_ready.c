@@ -28,18 +28,34 @@ static int32_t probe(app *a, const live_policy *policy, int32_t asset)
     return hedge_size(policy->policy, &request, &quote, clock_wall_ns(), &decision);
 }
 
-static void put_reason(text *out, const char *code, const char *asset, const char *detail)
+/* What is amiss, as a list in JSON. */
+typedef struct reasons {
+    text list;
+    bool whole; /* with assets and details; else each code once */
+} reasons;
+
+/* Among codes alone, of which none is another's beginning with its quotes. */
+static bool is_told(const reasons *r, const char *code)
 {
-    if (out->n > 1) text_puts(out, ",");
-    text_puts(out, "{");
-    text_member_string(out, "code", code);
-    if (asset != NULL) text_member_string(out, "asset", asset);
-    text_member_string(out, "detail", detail);
-    text_puts(out, "}");
+    char quoted[64];
+    const int n = snprintf(quoted, sizeof(quoted), "\"%s\"", code);
+
+    return r->list.n > 0 && memmem(r->list.bytes, r->list.n, quoted, (size_t)n) != NULL;
+}
+
+static void put_reason(reasons *r, const char *code, const char *asset, const char *detail)
+{
+    if (!r->whole && is_told(r, code)) return;
+    if (r->list.n > 1) text_puts(&r->list, ",");
+    text_puts(&r->list, "{");
+    text_member_string(&r->list, "code", code);
+    if (r->whole && asset != NULL) text_member_string(&r->list, "asset", asset);
+    if (r->whole) text_member_string(&r->list, "detail", detail);
+    text_puts(&r->list, "}");
 }
 
 /* Who halted and why is for those who may read: GET /halt. */
-static void put_halts(const halt_state *halts, text *out)
+static void put_halts(const halt_state *halts, reasons *out)
 {
     if (halts->all)
         put_reason(out, hedge_status_name(HEDGE_TRIP_HALTED), NULL,
@@ -52,7 +68,7 @@ static void put_halts(const halt_state *halts, text *out)
 
 /* Writes the assets' reasons; returns how many assets can be decided. A halt of
  * all has been named already. */
-static size_t put_assets(app *a, bool all_halted, text *out)
+static size_t put_assets(app *a, bool all_halted, reasons *out)
 {
     live_policy *policy = live_acquire(a->live);
     size_t able = 0;
@@ -71,7 +87,7 @@ static size_t put_assets(app *a, bool all_halted, text *out)
     return able;
 }
 
-static void put_refusal(text *out, const char *code, const policy_watch_state *state,
+static void put_refusal(reasons *out, const char *code, const policy_watch_state *state,
                         const char *effect)
 {
     char detail[640];
@@ -83,7 +99,7 @@ static void put_refusal(text *out, const char *code, const policy_watch_state *s
     put_reason(out, code, NULL, detail);
 }
 
-static void put_policies(app *a, text *out)
+static void put_policies(app *a, reasons *out)
 {
     policy_watch_state state;
 
@@ -94,7 +110,7 @@ static void put_policies(app *a, text *out)
     put_refusal(out, "shadow_policy_refused", &state, "the old shadow stays");
 }
 
-static void put_keys(app *a, text *out)
+static void put_keys(app *a, reasons *out)
 {
     char message[AUTH_MESSAGE_MAX], detail[AUTH_MESSAGE_MAX + 40];
 
@@ -103,7 +119,7 @@ static void put_keys(app *a, text *out)
     put_reason(out, "jwt_keys_refused", NULL, detail);
 }
 
-static void put_redis(app *a, text *out)
+static void put_redis(app *a, reasons *out)
 {
     feed_redis_state state;
 
@@ -114,7 +130,7 @@ static void put_redis(app *a, text *out)
 }
 
 /* Decisions go on without Postgres: these never make the daemon unready. */
-static void put_ship(app *a, const journal_state *kept, text *out)
+static void put_ship(app *a, const journal_state *kept, reasons *out)
 {
     ship_postgres_state state;
     char code[48], detail[POSTGRES_FAULT_MAX + 200];
@@ -141,7 +157,7 @@ static void write_price(char out[32], bool has, double price)
 }
 
 /* Books that are there and have no depth, whatever is still held of them. */
-static void put_books(app *a, text *out)
+static void put_books(app *a, reasons *out)
 {
     live_policy *policy = live_acquire(a->live);
 
@@ -165,7 +181,7 @@ static void put_books(app *a, text *out)
     live_release(policy);
 }
 
-static void put_clickhouse(app *a, text *out)
+static void put_clickhouse(app *a, reasons *out)
 {
     feed_clickhouse_state state;
 
@@ -176,7 +192,7 @@ static void put_clickhouse(app *a, text *out)
 }
 
 /* Whoever reads this has a connection already; new ones are what is at stake. */
-static void put_tls(app *a, text *out)
+static void put_tls(app *a, reasons *out)
 {
     tls_watch_state state;
     tls_facts facts;
@@ -201,33 +217,34 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
     app *a = context;
     journal_state state;
     halt_state halts;
-    text reasons = {0};
+    /* How many assets there are, which, what is written how fast, and where from: not for
+     * strangers, who may know no more than a balancer needs. */
+    reasons told = {.whole = (request->caller.scopes & AUTH_READ) != 0};
     size_t able;
 
-    (void)request;
     journal_read_state(a->journal, &state);
     halt_read_state(a->halt, &halts);
-    text_puts(&reasons, "[");
-    if (state.failing) put_reason(&reasons, "journal_failed", NULL, state.fault);
-    put_halts(&halts, &reasons);
-    put_policies(a, &reasons);
-    put_keys(a, &reasons);
-    put_redis(a, &reasons);
-    put_clickhouse(a, &reasons);
-    put_ship(a, &state, &reasons);
-    put_tls(a, &reasons);
-    able = put_assets(a, halts.all, &reasons);
-    if (reasons.failed) {
+    text_puts(&told.list, "[");
+    if (state.failing) put_reason(&told, "journal_failed", NULL, state.fault);
+    put_halts(&halts, &told);
+    put_policies(a, &told);
+    put_keys(a, &told);
+    put_redis(a, &told);
+    put_clickhouse(a, &told);
+    put_ship(a, &state, &told);
+    put_tls(a, &told);
+    able = put_assets(a, halts.all, &told);
+    if (told.list.failed) {
         problem p;
 
-        text_free(&reasons);
+        text_free(&told.list);
         problem_set(&p, 503, "out_of_memory", NULL, "no memory to tell the reasons");
         p.retry_after_s = 1;
         http_reply_problem(reply, &p);
         return;
     }
     const bool ready = able > 0 && !halts.all && !state.failing;
-    const bool degraded = reasons.n > 1;
+    const bool degraded = told.list.n > 1;
 
     reply->status = ready ? 200 : 503;
     if (!ready && !halts.all) reply->retry_after_s = 1; /* a halt does not end by itself */
@@ -237,9 +254,9 @@ void route_readyz(void *context, const http_request *request, http_reply *reply)
                        : degraded ? "degraded"
                                   : "ready");
     text_name(&reply->body, "reasons");
-    text_put(&reply->body, reasons.bytes, reasons.n);
+    text_put(&reply->body, told.list.bytes, told.list.n);
     text_puts(&reply->body, "]");
-    journal_head_write(&reply->body, "journal", &state.head);
+    if (told.whole) journal_head_write(&reply->body, "journal", &state.head);
     text_puts(&reply->body, "}");
-    text_free(&reasons);
+    text_free(&told.list);
 }

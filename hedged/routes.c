@@ -47,7 +47,11 @@ const http_route routes[] = {
      .handle = route_decisions},
     {.method = "GET", .path = "/policies/{hash}", .scope = AUTH_READ, .handle = route_policy},
     {.method = "GET", .path = "/healthz", .always = true, .handle = route_healthz},
-    {.method = "GET", .path = "/readyz", .handle = route_readyz},
+    {.method = "GET",
+     .path = "/readyz",
+     .scope = AUTH_READ,
+     .optional = true,
+     .handle = route_readyz},
     {.method = "GET", .path = "/metrics", .scope = AUTH_READ, .handle = route_metrics},
     {.method = "GET", .path = "/openapi.json", .always = true, .handle = route_openapi},
 };

@@ -82,9 +82,10 @@ static void print_reasons(const daemon_status *s)
         const char *code = halt_answer_text(reason, "code");
         const char *detail = halt_answer_text(reason, "detail");
 
-        printf("  reason    %s%s%s: %s\n", code != NULL ? plain(code) : "?",
+        /* A code alone where the token is missing. */
+        printf("  reason    %s%s%s%s%s\n", code != NULL ? plain(code) : "?",
                asset != NULL ? " " : "", asset != NULL ? plain(asset) : "",
-               detail != NULL ? plain(detail) : "");
+               detail != NULL ? ": " : "", detail != NULL ? plain(detail) : "");
     }
 }
 
@@ -225,7 +226,8 @@ static void write_missing(const daemon_status *s, json *j)
     for (int i = 0; i < STATUS_CALLS; i++) {
         char words[HALT_WORDS_MAX];
 
-        if (s->calls[i].status == 200 || (i == STATUS_READY && s->answer[i] != NULL)) continue;
+        if (s->calls[i].status == 200) continue;
+        if (i == STATUS_READY && s->calls[i].status == 503 && s->answer[i] != NULL) continue;
         halt_answer_fault(&s->calls[i], s->answer[i], words);
         json_open_object(j, NULL);
         json_text(j, "path", status_paths[i]);

@@ -42,7 +42,10 @@ class Routes(daemon.Case):
                 r'\.method = "(\w+)",\s*\.path = "([^"]+)",(.*?)\.handle',
                 openapi.source("hedged/routes.c"), re.S):
             scope = re.search(r"AUTH_(\w+)", more)
-            table[method, path] = ([{"bearer": [scope[1].lower()]}] if scope else [],
+            security = [{"bearer": [scope[1].lower()]}] if scope else []
+            if ".optional = true" in more:
+                security.insert(0, {})
+            table[method, path] = (security,
                                    ".body = true" in more, ".keyed = true" in more,
                                    ".query = true" in more)
         told = {key: (o["security"], "requestBody" in o,

@@ -246,11 +246,12 @@ def scene_tokens(heard):
             operation = heard.document.operations[method, heard.template(path)]
             if not operation["security"]:
                 continue
-            wanted = operation["security"][0]["bearer"][0]
+            wanted = operation["security"][-1]["bearer"][0]
             others = token(folder, " ".join(s for s in every if s != wanted))
-            for more, expect in (((), (401, "unauthorized")),
+            optional = {} in operation["security"]  # who may not is told less, and not refused
+            for more, expect in (((), () if optional else (401, "unauthorized")),
                                  (("Authorization: Bearer x.y.z",), (401, "unauthorized")),
-                                 ((others,), (403, "forbidden"))):
+                                 ((others,), () if optional else (403, "forbidden"))):
                 heard.raw(d.port, method, path, head(method, path, *more, length=0), expect)
         bearer = dict([token(folder, "size quote").split(": ", 1)])
         one = {"asset": "BTC", "amount_usd": 1, "override_score": 0.5}

@@ -19,6 +19,7 @@
 typedef struct latch {
     journal_halt what;
     bool on_disk;
+    char peer[HALT_PEER_MAX + 1]; /* who ordered it; "": not in this life of the daemon */
     uint64_t version; /* another one with each halt: a resume ends what it saw, and nothing newer */
 } latch;
 
@@ -178,7 +179,7 @@ static void log_order(log_level level, const char *event, const halt_order *orde
 {
     LOG(level, event, LOG_TEXT("asset", order->asset[0] != '\0' ? order->asset : "(all)"),
         LOG_TEXT("actor", order->actor), LOG_TEXT("reason", order->reason),
-        LOG_TEXT("record", record));
+        LOG_TEXT("peer", order->peer), LOG_TEXT("record", record));
 }
 
 /* ---- halting ------------------------------------------------------------------- */
@@ -199,6 +200,7 @@ static bool take_effect(halt *h, const halt_order *order, bool *before, journal_
         snprintf(fresh.actor, sizeof(fresh.actor), "%s", order->actor);
         snprintf(fresh.reason, sizeof(fresh.reason), "%s", order->reason);
         l = insert(h, &fresh);
+        if (l != NULL) snprintf(l->peer, sizeof(l->peer), "%s", order->peer);
     }
     if (l != NULL) {
         l->version = ++h->versions;
@@ -210,7 +212,7 @@ static bool take_effect(halt *h, const halt_order *order, bool *before, journal_
 }
 
 /* The journal has it; nobody else's turn has been between. */
-static void note_latched(halt *h, const journal_halt *what)
+static void note_latched(halt *h, const journal_halt *what, const char *peer)
 {
     latch *l;
 
@@ -219,6 +221,7 @@ static void note_latched(halt *h, const journal_halt *what)
     if (l != NULL) {
         l->what = *what;
         l->on_disk = true;
+        snprintf(l->peer, sizeof(l->peer), "%s", peer);
     }
     pthread_mutex_unlock(&h->lock);
 }
@@ -273,7 +276,7 @@ bool halt_set(halt *h, const halt_order *order, halt_answer *out, problem *p)
     snprintf(what.actor, sizeof(what.actor), "%s", order->actor);
     snprintf(what.reason, sizeof(what.reason), "%s", order->reason);
     result = record(h, HEDGE_RECORD_HALT, order, &what, out, &what.seq);
-    if (result == JOURNAL_OK) note_latched(h, &what);
+    if (result == JOURNAL_OK) note_latched(h, &what, order->peer);
     pthread_mutex_unlock(&h->turn);
     count_halt(h);
     out->changed = !before || !since;
@@ -284,14 +287,14 @@ bool halt_set(halt *h, const halt_order *order, halt_answer *out, problem *p)
 
 /* ---- latching what is not ------------------------------------------------------- */
 
-static bool find_unlatched(halt *h, journal_halt *out)
+static bool find_unlatched(halt *h, latch *out)
 {
     size_t i = 0;
 
     pthread_mutex_lock(&h->lock);
     while (i < h->n && h->latches[i].on_disk)
         i++;
-    if (i < h->n) *out = h->latches[i].what;
+    if (i < h->n) *out = h->latches[i];
     pthread_mutex_unlock(&h->lock);
     return i < h->n;
 }
@@ -302,19 +305,20 @@ static bool latch_all(halt *h)
 {
     journal_result result = JOURNAL_OK;
     live_policy *policy = live_acquire(h->live);
-    journal_halt what;
+    latch one;
 
     /* A turn each: who resumes or halts comes in between. */
     for (bool more = true; more && result == JOURNAL_OK;) {
         halt_answer did;
 
         pthread_mutex_lock(&h->turn);
-        more = find_unlatched(h, &what);
+        more = find_unlatched(h, &one);
         if (more) {
-            const halt_order order = {what.asset, what.actor, what.reason, policy};
+            journal_halt *what = &one.what;
+            const halt_order order = {what->asset, what->actor, what->reason, one.peer, policy};
 
-            result = record(h, HEDGE_RECORD_HALT, &order, &what, &did, &what.seq);
-            if (result == JOURNAL_OK) note_latched(h, &what);
+            result = record(h, HEDGE_RECORD_HALT, &order, what, &did, &what->seq);
+            if (result == JOURNAL_OK) note_latched(h, what, one.peer);
             if (result == JOURNAL_OK) log_order(LOG_WARN, "halt_latched", &order, did.record);
         }
         pthread_mutex_unlock(&h->turn);
@@ -550,6 +554,7 @@ static void log_lost(const latch *l)
     LOG(LOG_ERROR, "halt_lost_at_stop",
         LOG_TEXT("asset", l->what.asset[0] != '\0' ? l->what.asset : "(all)"),
         LOG_TEXT("actor", l->what.actor), LOG_TEXT("reason", l->what.reason),
+        LOG_TEXT("peer", l->peer),
         LOG_TEXT("effect", "nothing of it is on disk: it is not halted after the next start, "
                            "unless it is asked for again"));
 }

@@ -23,11 +23,14 @@ halt *halt_new(journal *j, live *l, char message[JOURNAL_MESSAGE_MAX], bool *bus
  * names it. */
 bool halt_close(halt *h);
 
+#define HALT_PEER_MAX 45 /* characters of an address */
+
 /* What somebody wants halted or resumed. */
 typedef struct halt_order {
     const char *asset;         /* "": all of them */
     const char *actor;         /* 1 to JOURNAL_ACTOR_MAX characters, printable ASCII, no space */
     const char *reason;        /* as halt_check_reason has it */
+    const char *peer;          /* the address it came from, for the log */
     const live_policy *policy; /* says which assets there are */
 } halt_order;
 

@@ -88,7 +88,7 @@ static void run(app *a, const http_request *request, http_reply *reply,
                 bool (*act)(halt *, const halt_order *, halt_answer *, problem *))
 {
     live_policy *policy = live_acquire(a->live);
-    ask asked = {.order.policy = policy};
+    ask asked = {.order = {.policy = policy, .peer = request->peer}};
     halt_answer did;
     problem p;
 

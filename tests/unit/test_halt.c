@@ -74,7 +74,8 @@ TestSuite(halt, .init = open_all, .fini = close_all);
 static const char *order(bool halts, const char *asset, const char *reason, halt_answer *out)
 {
     live_policy *policy = live_acquire(l);
-    const halt_order o = {.asset = asset, .actor = "anna", .reason = reason, .policy = policy};
+    const halt_order o = {
+        .asset = asset, .actor = "anna", .reason = reason, .peer = "127.0.0.1", .policy = policy};
     problem p;
     const bool ok = halts ? halt_set(h, &o, out, &p) : halt_clear(h, &o, out, &p);
 

@@ -5,8 +5,8 @@
     sbom.py PREFIX > hedge-engine.spdx.json
 
 It holds every program and library below PREFIX with its checksums, what each of them links by
-itself (readelf), and what is loaded with that, to the end (ldd): the package of the system that each
-library is of, its version, and its licence where /usr/share/doc names just one for all of it. With
+itself (readelf), and what is loaded with that, to the end (ldd): the package of the system that
+each library is of, its version, and its licence where /usr/share/doc names just one for all of it. With
 SOURCE_DATE_EPOCH set, the same files on the same system give the same bytes.
 """
 import datetime
@@ -85,7 +85,8 @@ def packages_of(paths):
         return {}
     names = {}  # /lib may be a link to /usr/lib, and dpkg knows one of both
     for path in paths:
-        names[path] = names[path[len("/usr"):] if path.startswith("/usr/") else "/usr" + path] = path
+        other = path[len("/usr"):] if path.startswith("/usr/") else "/usr" + path
+        names[path] = names[other] = path
     done = subprocess.run(["dpkg-query", "-S", *names], capture_output=True, text=True, check=False,
                           env={**os.environ, "LC_ALL": "C"})  # complains of those it does not know
     found = (line.rsplit(": ", 1) for line in done.stdout.splitlines())
@@ -129,7 +130,7 @@ def tell_licence(name):
     declared = expression(found[0]) if len(found) == 1 else None
     said = f": {', '.join(found)}" if found else ""
     return {"licenseConcluded": NONE, "licenseDeclared": declared or NONE,
-            "licenseComments": f"/usr/share/doc/{name}/copyright says what its parts are under{said}"}
+            "licenseComments": f"of its parts, /usr/share/doc/{name}/copyright says{said or ' it'}"}
 
 
 def spdx_id(kind, name):

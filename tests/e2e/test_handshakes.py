@@ -155,8 +155,8 @@ class Handshakes(daemon.Case):
                                      capture_output=True, text=True, timeout=240).stdout
             spent, lasted, done = self.cpu_s(d) - before, time.monotonic() - begin, int(out)
             times = sorted(good.times)
-            print(f"limit {'256' if limit is None else limit}: {FLOOD} connections in {lasted:.1f} s,"
-                  f" {done} handshakes, the daemon's processor time {spent:.2f} s; "
+            print(f"limit {'256' if limit is None else limit}: {FLOOD} connections in {lasted:.1f} s"
+                  f", {done} handshakes, the daemon's processor time {spent:.2f} s; "
                   f"{len(times)} good requests: {len(good.failed)} failed, median "
                   f"{statistics.median(times) * 1e3:.2f} ms, p99 "
                   f"{times[int(len(times) * 0.99)] * 1e3:.2f} ms", flush=True)
@@ -195,7 +195,7 @@ class Handshakes(daemon.Case):
         flood(d.port, self.root.cert, "127.0.0.1", 20)
         before = len(d.events("tls_handshakes_limited"))
         self.assertEqual(d.stop(), 0)
-        self.assertEqual(len(d.events("tls_handshakes_limited")), before, "its own are none of them")
+        self.assertEqual(len(d.events("tls_handshakes_limited")), before, "not its own knocks")
 
     def test_without_tls_it_has_no_effect_and_is_refused(self):
         for value, with_tls in (("5", False), ("0", False), ("-1", True), ("100001", True),

@@ -19,8 +19,8 @@ class Ready(daemon.Case):
         cls.keys = {"jwt_keys": f"{cls.folder}/k.jwks.json", "jwt_issuer": "i", "jwt_audience": "a"}
 
     def token(self, scope):
-        code, out, err = daemon.hedge("token", "sign", "--key", f"{self.folder}/k.key.json", "--sub",
-                                      "bob", "--scope", scope, "--iss", "i", "--aud", "a")
+        code, out, err = daemon.hedge("token", "sign", "--key", f"{self.folder}/k.key.json",
+                                      "--sub", "bob", "--scope", scope, "--iss", "i", "--aud", "a")
         self.assertEqual(code, 0, err)
         return {"Authorization": f"Bearer {out.strip()}"}
 

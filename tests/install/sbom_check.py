@@ -68,7 +68,8 @@ def check_files(d):
             if not os.path.islink(path) and re.search(r"Type: +(DYN|EXEC)", head):
                 there.add("./" + os.path.relpath(path, PREFIX))
     check(set(files) == there, f"{set(files) ^ there}")
-    for name in ("bin/hedged", "bin/hedge", "libhedge.so.", "hedge/libssl.so", "hedge/libcrypto.so"):
+    for name in ("bin/hedged", "bin/hedge", "libhedge.so.", "hedge/libssl.so",
+                 "hedge/libcrypto.so"):
         check(any(name in path for path in there), f"{name} is not listed")
     for name, f in files.items():
         with open(os.path.join(PREFIX, name), "rb") as data:

@@ -43,7 +43,6 @@ static bool authorize(void *context, const http_route *route, const char *author
                       http_request *request, problem *p)
 {
     const auth_place at = {.method = route->method, .path = route->path, .peer = request->peer};
-
     auth *a = ((app *)context)->auth;
 
     if (!route->optional)

@@ -3,11 +3,13 @@
 #include "redis_link.h"
 
 #include "clock.h"
+#include "redis_connect.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ANSWER_MS 2000
 
@@ -35,6 +37,9 @@ static void cap_arrays(redisContext *context)
         capped.createArray = create_small_array;
     }
     context->reader->fn = &capped;
+    /* Its buffer is not given back in between: hiredis 0.14 aborts where there is no
+     * memory for a smaller one. REDIS_LINK_REPLY_MAX bounds it. */
+    context->reader->maxbuf = 0;
 }
 
 static bool fail(redis_link *link, const char *what)
@@ -84,10 +89,16 @@ static bool choose_database(redis_link *link, const settings_redis *server)
 bool redis_link_open(redis_link *link, const settings_redis *server, int stop_fd)
 {
     const struct timeval wait = {.tv_sec = ANSWER_MS / 1000};
+    int fd;
 
     *link = (redis_link){.stop_fd = stop_fd};
-    link->context = redisConnectWithTimeout(server->host, server->port, wait);
-    if (link->context == NULL) return fail(link, "out of memory");
+    fd = redis_connect(server->host, server->port, ANSWER_MS, link->fault, sizeof(link->fault));
+    if (fd < 0) return false;
+    link->context = redisConnectFd(fd);
+    if (link->context == NULL) {
+        close(fd);
+        return fail(link, "out of memory");
+    }
     if (link->context->err != 0) {
         fail_context(link);
     } else {
@@ -102,11 +113,14 @@ bool redis_link_open(redis_link *link, const settings_redis *server, int stop_fd
 bool redis_link_send(redis_link *link, int n, const char *const *words)
 {
     const char **argv = (const char **)(uintptr_t)words; /* hiredis only reads them */
-    int done = 0;
 
     if (redisAppendCommandArgv(link->context, n, argv, NULL) != REDIS_OK) return fail_context(link);
-    while (!done)
-        if (redisBufferWrite(link->context, &done) != REDIS_OK) return fail_context(link);
+    /* Not asked whether it is done: hiredis 0.14 would look into the empty buffer for
+     * the next command, and there may be no memory for one. */
+    do {
+        if (redisBufferWrite(link->context, NULL) != REDIS_OK) return fail_context(link);
+        if (link->context->obuf == NULL) return fail(link, "out of memory");
+    } while (sdslen(link->context->obuf) > 0);
     return true;
 }
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ * redis_connect: a TCP connection to a server, within a time.
+ *
+ * hiredis can connect, too, but 0.14 aborts the process where memory is short. */
+#include "redis_connect.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Waits until the connection stands, or until then. 0, or an errno. */
+static int wait_connected(int fd, int64_t until_ns)
+{
+    struct pollfd wanted = {.fd = fd, .events = POLLOUT};
+    socklen_t size = sizeof(int);
+    int fault = 0, n;
+
+    do {
+        const int64_t left_ms = (until_ns - clock_steady_ns()) / NS_PER_MS;
+
+        n = poll(&wanted, 1, left_ms > 0 ? (int)left_ms : 0);
+    } while (n < 0 && errno == EINTR);
+    if (n == 0) return ETIMEDOUT;
+    if (n < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &size) != 0) return errno;
+    return fault;
+}
+
+/* A blocking socket that is connected; -1: errno. */
+static int connect_to(const struct addrinfo *at, int64_t until_ns)
+{
+    const int yes = 1;
+    const int fd =
+        socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol);
+    int fault = 0;
+
+    if (fd < 0) return -1;
+    if (connect(fd, at->ai_addr, at->ai_addrlen) != 0)
+        fault = errno == EINPROGRESS ? wait_connected(fd, until_ns) : errno;
+    if (fault == 0 && (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) != 0 ||
+                       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) != 0))
+        fault = errno;
+    if (fault == 0) return fd;
+    close(fd);
+    errno = fault;
+    return -1;
+}
+
+int redis_connect(const char *host, uint16_t port, int timeout_ms, char *fault, size_t capacity)
+{
+    const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM};
+    const int64_t until_ns = clock_steady_ns() + timeout_ms * NS_PER_MS;
+    struct addrinfo *found;
+    char number[8];
+    int fd = -1, result;
+
+    snprintf(number, sizeof(number), "%u", (unsigned)port);
+    result = getaddrinfo(host, number, &wanted, &found);
+    if (result != 0) {
+        snprintf(fault, capacity, "%s",
+                 result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
+        return -1;
+    }
+    for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next)
+        fd = connect_to(at, until_ns);
+    if (fd < 0) snprintf(fault, capacity, "%s", strerror(errno));
+    freeaddrinfo(found);
+    return fd;
+}

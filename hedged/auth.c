@@ -96,11 +96,20 @@ static void write_route(char out[ROUTE_MAX], const auth_place *at)
     snprintf(out, ROUTE_MAX, "%s %s", at->method, at->path);
 }
 
+/* Not the caller's fault, who may have a good token and would throw it away. */
+static bool refuse_unread(problem *p)
+{
+    problem_set(p, 503, "out_of_memory", NULL, "%s", jwt_fault_words(JWT_MEMORY));
+    p->retry_after_s = 1;
+    return false;
+}
+
 static bool refuse_token(auth *a, const auth_place *at, jwt_fault fault, problem *p)
 {
     char route[ROUTE_MAX];
 
     count(&a->faults[fault]);
+    if (fault == JWT_MEMORY) return refuse_unread(p);
     write_route(route, at);
     LOG(LOG_WARN, "unauthorized", LOG_TEXT("reason", jwt_fault_name(fault)),
         LOG_TEXT("route", route), LOG_TEXT("peer", at->peer));
@@ -196,7 +205,8 @@ static void write_refusals(const auth *a, text *out)
     char label[48];
 
     metrics_family(out, family, "counter",
-                   "Requests refused for their token (401), scope (403) or number (429).");
+                   "Requests refused for their token (401), scope (403) or number (429), or for "
+                   "want of memory to look at the token (503).");
     metrics_sample(out, family, "reason=\"missing\"", get(&a->missing));
     for (jwt_fault fault = JWT_GOOD + 1; fault < JWT_FAULTS; fault++) {
         snprintf(label, sizeof(label), "reason=\"%s\"", jwt_fault_name(fault));

@@ -55,21 +55,35 @@ static bool send_bytes(struct mg_connection *connection, const void *bytes, size
     return mg_write(connection, bytes, n) == (int)n;
 }
 
+/* In place of a body that there was no memory for. The request itself may have come
+ * to its end before: a halt holds then, and is recorded. */
+static void replace_body(http_reply *reply, char *spare, size_t capacity)
+{
+    problem p;
+
+    problem_set(&p, 503, "out_of_memory", NULL,
+                "no memory for the answer; what was asked may have been done: look before you ask "
+                "again");
+    p.retry_after_s = 1;
+    text_free(&reply->body);
+    reply->body = text_in(spare, capacity);
+    http_reply_problem(reply, &p);
+}
+
 /* In one write: two would be two packets. */
 void http_send(struct mg_connection *connection, http_reply *reply, bool close)
 {
     connection_slot *link = mg_get_user_connection_data(connection);
     const char *method = mg_get_request_info(connection)->request_method; /* NULL: unreadable */
     const bool bodiless = method != NULL && strcmp(method, "HEAD") == 0;
-    char small[HTTP_SEND_SMALL];
+    char small[HTTP_SEND_SMALL], spare[512];
     size_t body;
     bool sent;
     int head;
 
     connection_enter(link, CONNECTION_ANSWER);
-    if (reply->body.failed) { /* no memory for a body: say so without one */
-        text_free(&reply->body);
-        reply->status = 503;
+    if (reply->body.failed) {
+        replace_body(reply, spare, sizeof(spare));
         close = true;
     }
     if (close) mg_disable_connection_keep_alive(connection);
@@ -90,4 +104,5 @@ void http_send(struct mg_connection *connection, http_reply *reply, bool close)
     } else if (!close) {
         connection_enter(link, CONNECTION_IDLE);
     }
+    if (reply->body.fixed) reply->body = (text){0}; /* the spare one ends here */
 }

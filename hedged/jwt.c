@@ -6,6 +6,7 @@
 #include "json.h"
 #include "jwt_signature.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,18 +75,21 @@ static bool all_names_differ(const cJSON *root)
     return true;
 }
 
-/* A segment's JSON object; NULL: it is not one, or could be read in two ways. */
-static cJSON *read_segment(const char *segment, size_t n)
+/* A segment's JSON object; NULL and *fault: it is not one, or could be read in two
+ * ways. */
+static cJSON *read_segment(const char *segment, size_t n, jwt_fault bad, jwt_fault *fault)
 {
     char bytes[JWT_BYTES_MAX];
     size_t size;
     cJSON *object;
     problem p;
 
+    *fault = bad;
     if (!base64url_decode(segment, n, (uint8_t *)bytes, sizeof(bytes) - 1, &size)) return NULL;
     bytes[size] = '\0';
     object = json_read_object(bytes, size, &p);
     if (object != NULL && all_names_differ(object)) return object;
+    if (object == NULL && p.status == 503) *fault = JWT_MEMORY;
     cJSON_Delete(object);
     return NULL;
 }
@@ -136,6 +140,13 @@ static jwt_fault check_header(const cJSON *header, const jwks *keys, const jwt_r
     return strcmp(alg, jwks_algorithm_name((*key)->algorithm)) == 0 ? JWT_GOOD : JWT_ALGORITHM;
 }
 
+static jwt_fault check_signature(const char *token, const parts *p, const jwks_key *key,
+                                 const uint8_t *signature, size_t size)
+{
+    if (jwt_signature_is_good(key, token, p->signed_n, signature, size)) return JWT_GOOD;
+    return errno == ENOMEM ? JWT_MEMORY : JWT_SIGNATURE;
+}
+
 static jwt_fault check_origin(const char *token, const parts *p, const jwks *keys,
                               const jwt_rules *rules)
 {
@@ -148,13 +159,11 @@ static jwt_fault check_origin(const char *token, const parts *p, const jwks *key
     /* A longer signature than any key's is none; it is text all the same. */
     if (!base64url_decode(p->signature, p->signature_n, signature, sizeof(signature), &size))
         return JWT_FORM;
-    header = read_segment(p->header, p->header_n);
-    if (header == NULL) return JWT_HEADER;
+    header = read_segment(p->header, p->header_n, JWT_HEADER, &fault);
+    if (header == NULL) return fault;
     fault = check_header(header, keys, rules, &key);
     cJSON_Delete(header);
-    if (fault != JWT_GOOD) return fault;
-    return jwt_signature_is_good(key, token, p->signed_n, signature, size) ? JWT_GOOD
-                                                                           : JWT_SIGNATURE;
+    return fault == JWT_GOOD ? check_signature(token, p, key, signature, size) : fault;
 }
 
 /* ---- the claims ------------------------------------------------------------------ */
@@ -265,8 +274,8 @@ jwt_fault jwt_verify(const char *token, size_t n, const jwks *keys, const jwt_ru
     if (!split(token, n, &p)) return JWT_FORM;
     fault = check_origin(token, &p, keys, rules);
     if (fault != JWT_GOOD) return fault;
-    claims = read_segment(p.claims, p.claims_n);
-    if (claims == NULL) return JWT_CLAIMS;
+    claims = read_segment(p.claims, p.claims_n, JWT_CLAIMS, &fault);
+    if (claims == NULL) return fault;
     fault = check_claims(claims, rules, now_s, &found);
     cJSON_Delete(claims);
     if (fault == JWT_GOOD) *out = found;
@@ -298,6 +307,7 @@ static const struct {
     [JWT_ISSUER] = FAULT("issuer", "the token's iss is not the issuer that is trusted here"),
     [JWT_AUDIENCE] = FAULT("audience", "the token's aud is for somebody else"),
     [JWT_SUBJECT] = FAULT("subject", "the token's sub must be 1 to 127 visible ASCII characters"),
+    [JWT_MEMORY] = FAULT("memory", "there is no memory to look at the token"),
 };
 
 const char *jwt_fault_words(jwt_fault fault)

@@ -26,6 +26,7 @@ typedef enum jwt_fault {
     JWT_ISSUER,
     JWT_AUDIENCE,
     JWT_SUBJECT,
+    JWT_MEMORY, /* it ran out: nothing is known of the token */
     JWT_FAULTS
 } jwt_fault;
 

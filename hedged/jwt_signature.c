@@ -2,6 +2,7 @@
  * jwt_signature: whether a signature is a key's. */
 #include "jwt_signature.h"
 
+#include <errno.h>
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/ecdsa.h>
@@ -77,6 +78,7 @@ bool jwt_signature_is_good(const jwks_key *key, const char *bytes, size_t n,
 {
     const uint8_t *at = (const uint8_t *)bytes;
 
+    errno = 0; /* OpenSSL cannot even note an error where it has no memory; malloc does */
     switch (key->algorithm) {
     case JWKS_HS256:
         return check_hmac(key, at, n, signature, size);

@@ -11,6 +11,7 @@
 #include "handshakes.h"
 #include "log.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
@@ -230,7 +231,14 @@ bool tls_allows(tls *t, X509 *certificate, problem *p)
 {
     const char *list = t->settings->client_names;
 
+    errno = 0;
     if (list == NULL || (certificate != NULL && has_listed_name(list, certificate))) return true;
+    /* The handshake had one: civetweb could not copy it, or it could not be read here. */
+    if (certificate == NULL || errno == ENOMEM) {
+        problem_set(p, 503, "out_of_memory", NULL, "there is no memory to look at the certificate");
+        p->retry_after_s = 1;
+        return false;
+    }
     atomic_fetch_add(&t->refused, 1);
     log_client(certificate, "none of its names is in HEDGE_TLS_CLIENT_NAMES");
     return problem_set(p, 403, "forbidden", NULL,

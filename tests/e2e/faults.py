@@ -54,10 +54,14 @@ class Faults:
                                         number.encode()).ljust(PAGE, b"\0")
         self.step[0:8] = struct.pack("q", 1)
 
-    def stop(self):
-        """No step any more; how many such calls there were, and how many failed."""
-        self.step[0:8] = bytes(8)
+    def seen(self):
+        """How many such calls there were, and how many failed."""
         return struct.unpack("2q", self.step[24:40])
+
+    def stop(self):
+        """No step any more; what was seen."""
+        self.step[0:8] = bytes(8)
+        return self.seen()
 
     def shift(self, seconds):
         """How far the daemon's wall clock is off this process's; its steady clock never is."""

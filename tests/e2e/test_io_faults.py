@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Each call that the journal makes of its files fails in each way, at a start and under decisions.
+"""Each call that the journal makes of its files fails in each way, at a start, under decisions and
+under halts and resumes.
 
 What was acknowledged is in the journal, whose chain is whole; the daemon lives and heals, or says
-what is wrong and ends. `test_io_faults.py COUNT` tries so many calls of each kind and fault in a
+what is wrong and ends. An acknowledged halt or resume is so, and is so after kill -9.
+`test_io_faults.py COUNT` tries so many calls of each kind and fault in a
 row of starts, and of decisions, 0: all; otherwise few."""
 import collections
 import os
+import random
 import sys
 import unittest
 
 import daemon
 import faults
+import halts
 import journal
 import oracle
 from daemon import Daemon
+from halts import ALL
 
 RULES = oracle.policy(calm=True)
 QUOTE = {"score": 0.5, "depth1pct_usd": 5e5}
@@ -23,6 +28,8 @@ CALLS = ("open", "read", "write", "fsync", "ftruncate", "unlink", "fallocate", "
 IN_HALVES = ("read", "write")
 ONCE = ("EINTR", "SHORT")  # no kernel does this for ever, and SQLite tries again until it works
 EXITS = (75, 78)
+SEED = int(os.environ.get("HEDGE_SEED", "0")) or random.SystemRandom().randrange(1, 10 ** 9)
+KILLED = 0.4  # of the orders, right behind the answer
 NEVER = 1 << 40
 most = 3  # points of each call and fault, spread over all there are
 
@@ -236,6 +243,115 @@ class Walk(daemon.Case):
         for number in NUMBERS:
             self.walk_decisions(number)
         self.report("decisions")
+
+    # ---- under orders of the kill switch
+    def order(self, d, path, acknowledged, where):
+        """One of everything. True: it was acknowledged; what is in force then is what was said."""
+        with d.client(timeout=15) as c:
+            before = ALL in halts.halted(c)
+            answer = c.post(path, halts.order("a test"))
+            after = ALL in halts.halted(c)
+        if answer.status == 200:
+            if after != (path == "/halt"):
+                self.wrong.append(f"{where}: {answer!r}, and halted: {after}")
+            if "record" in answer.json:
+                acknowledged.append((path, answer.json["record"]))
+            return True
+        if answer.status != 503 or answer.code not in (*REFUSALS, "halt_not_latched"):
+            self.wrong.append(f"{where}: {answer!r}")
+        elif path == "/resume" and after != before:
+            self.wrong.append(f"{where}: {answer!r}, and halted: {before}, then {after}")
+        elif path == "/halt" and not after and not before and answer.code == "halt_not_latched":
+            self.wrong.append(f"{where}: {answer!r}, and nothing is halted")
+        return False
+
+    def make(self, d, path, acknowledged, where):
+        """Without a fault, again and again until it is so and on disk."""
+        def done():
+            if not self.order(d, path, acknowledged, where):
+                return False
+            with d.client() as c:
+                return all(h["latched"] for h in c.get("/halt").json["halted"])
+        daemon.wait_until(done, f"{where}: {path} {d.log()}", 20)
+
+    def one_order(self, disk, d, path, call, number, n, for_ever, acknowledged):
+        """An order with the n-th such call failing, then kill -9: it is as was acknowledged."""
+        where = f"{path}, {call} {n} {number}{' and all after it' if for_ever else ''}"
+        other = "/resume" if path == "/halt" else "/halt"
+        self.make(d, other, acknowledged, where)
+        disk.fail_at(call, number, n, for_ever)
+        good = self.order(d, path, acknowledged, where)
+        if self.luck.random() < KILLED:
+            # With the fault: nothing can be made good behind the answer.
+            _, failed = disk.seen()
+            d.kill()
+            disk.stop()
+            d.start()
+            with d.client() as c:
+                now = ALL in halts.halted(c)
+                c.put("/quotes/BTC", QUOTE)
+                decided = c.hedge().status
+            if good and now != (path == "/halt"):
+                self.wrong.append(f"{where}: acknowledged, and after a restart halted: {now}")
+            if now != (decided == 503):
+                self.wrong.append(f"{where}: halted: {now}, and a decision is {decided}")
+            self.counts["killed"] += bool(failed)
+        else:
+            _, failed = disk.stop()
+        if not d.alive():
+            raise AssertionError(f"{where}: ended with {d.process.poll()}: {d.log()}")
+        if failed:
+            self.counts["acknowledged" if good else "refused"] += 1
+
+    def walk_orders(self, number, luck, **settings):
+        disk, acknowledged, self.luck = faults.Faults(), [], luck
+        d = Daemon(RULES, wrapper=disk.wrapper, **settings)
+        self.addCleanup(d.__exit__)
+        self.decide(d, [])
+        for call in CALLS:
+            if number == "SHORT" and call not in IN_HALVES:
+                continue
+            for path in ("/halt", "/resume"):
+                self.make(d, "/resume" if path == "/halt" else "/halt", acknowledged, "before")
+                disk.fail_at(call, number, NEVER)
+                self.order(d, path, acknowledged, path)
+                total, _ = disk.stop()
+                for for_ever in (False, True)[:1 if number in ONCE else 2]:
+                    for n in points(total):
+                        self.one_order(disk, d, path, call, number, n, for_ever, acknowledged)
+        self.make(d, "/halt", acknowledged, "at the end")
+        d.kill()
+        self.check_orders(d.journal_path, acknowledged, number)
+
+    def check_orders(self, path, acknowledged, number):
+        """Each acknowledged order is a record, nothing is decided behind a halt, and the latch is
+        what the records say."""
+        writer, _ = journal.rows(path)
+        records, latches = halts.at_rest(path)
+        now, wrong = halts.fold(records)
+        self.wrong += wrong
+        kinds = {journal.decision_id(writer, r["seq"]): r["kind"] for r in records}
+        lost = [each for each in acknowledged
+                if kinds.get(each[1]) != (halts.HALT if each[0] == "/halt" else halts.RESUME)]
+        if lost or now != latches or latches != {ALL}:
+            self.wrong.append(f"orders, {number}: lost {lost[:3]}, latched {latches}, by the "
+                              f"records {now}")
+        if daemon.hedge("verify", path)[0] != 0:
+            self.wrong.append(f"orders, {number}: {daemon.hedge('verify', path)}")
+
+    def test_orders(self):
+        luck = random.Random(SEED)
+        print(f"\n  seed {SEED}", flush=True)
+        for number in NUMBERS:
+            self.walk_orders(number, luck)
+        self.report("halts and resumes")
+
+    def test_orders_when_nobody_waits_for_the_disk(self):
+        luck = random.Random(SEED)
+        print(f"\n  seed {SEED}", flush=True)
+        for number in ("EIO", "ENOSPC"):
+            self.walk_orders(number, luck, durability="async")
+        self.report("halts and resumes, async")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ _WEIGHTS = [route[0] for route in ROUTES]
 
 # What is around a token, and does not say Bearer and then it.
 NOT_BEARER = (b"Basic %s", b"Bearer%s", b"%s", b"Bearer,%s", b"Bearer \"%s\"", b"Token %s",
-              b"Bearer Bearer %s", b"JWT %s", b"Digest %s", b"Bearer <%s>", b"Bear %s", b"Bearers %s",
-              b"Bearer token=%s", b"Bearer %s extra", b"Bearer %s,", b"Bearer %s; x=1", b"-Bearer %s")
+              b"Bearer Bearer %s", b"JWT %s", b"Digest %s", b"Bearer <%s>", b"Bear %s",
+              b"Bearers %s", b"Bearer token=%s", b"Bearer %s extra", b"Bearer %s,",
+              b"Bearer %s; x=1", b"-Bearer %s")
 NAMES = (b"Proxy-Authorization", b"X-Authorization", b"Authorisation", b"Authorization2",
          b"Cookie", b"WWW-Authenticate", b"X-Access-Token")
 
@@ -77,7 +78,9 @@ def _change_token(random, pool):
         return b".".join(parts)
     if what == 2:
         other = random.choice(pool.all + pool.some).split(b".")
-        return b".".join((head, *other[1:]) if random.random() < 0.5 else (head, other[1], signature))
+        if random.random() < 0.5:
+            return b".".join((head, *other[1:]))
+        return b".".join((head, other[1], signature))
     if what == 3:
         return token[:random.randrange(len(token))]
     if what == 4:
@@ -140,8 +143,8 @@ def left_alone(random, pool, request):
 
 
 def draw(random, pool):
-    """(bytes, whether what follows is surely apart, the scopes that its token has, the order that it
-    is: b"/halt", b"/resume" or None)."""
+    """(bytes, whether what follows is surely apart, the scopes that its token has, the order that
+    it is: b"/halt", b"/resume" or None)."""
     request = _draw_request(random)
     value = _value(random, pool)
     if value is not None:

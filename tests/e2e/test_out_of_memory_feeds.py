@@ -8,13 +8,12 @@ import http.client
 import unittest
 
 import clickhouse_server
-import daemon
 import faults_memory
 import memory_walk
 import redis_server
 import shipping
 from daemon import Daemon, now_ms, wait_until
-from memory_walk import QUOTE, RULES, Outcomes
+from memory_walk import RULES, Outcomes
 
 BACK_S = 30  # the longest pause between two attempts, twice, on a busy machine
 
@@ -101,7 +100,8 @@ class ClickHouse(Feed):
 
             def arrives(where):
                 ts = now_ms()
-                server.insert_deltas([(ts, "BTC", "bid", 99.5, 500.0), (ts, "BTC", "ask", 100.5, 500.0)])
+                server.insert_deltas([(ts, "BTC", "bid", 99.5, 500.0),
+                                      (ts, "BTC", "ask", 100.5, 500.0)])
 
                 def there():
                     with d.client() as c:
@@ -146,7 +146,8 @@ class Postgres(Feed, shipping.Case):
 
         def ask():
             """What is decided while memory is short may be refused."""
-            answer = self.ask(d, ("decide", "POST", "/hedge", {"asset": "BTC", "amount_usd": 7.0}, {}))
+            one = {"asset": "BTC", "amount_usd": 7.0}
+            answer = self.ask(d, ("decide", "POST", "/hedge", one, {}))
             if answer is not None and answer.status == 200:
                 ids.add(answer.json["decision_id"])
 

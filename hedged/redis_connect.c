@@ -60,7 +60,7 @@ int redis_connect(const char *host, uint16_t port, int timeout_ms, char *fault, 
     const int64_t until_ns = clock_steady_ns() + timeout_ms * NS_PER_MS;
     struct addrinfo *found;
     char number[8];
-    int fd = -1, result;
+    int fd = -1, result, left = 0;
 
     snprintf(number, sizeof(number), "%u", (unsigned)port);
     result = getaddrinfo(host, number, &wanted, &found);
@@ -69,8 +69,14 @@ int redis_connect(const char *host, uint16_t port, int timeout_ms, char *fault, 
                  result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
         return -1;
     }
-    for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next)
-        fd = connect_to(at, until_ns);
+    for (const struct addrinfo *at = found; at != NULL; at = at->ai_next)
+        left++;
+    /* An equal part of what is left for each, so that one that is silent leaves some. */
+    for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next, left--) {
+        const int64_t now_ns = clock_steady_ns();
+
+        fd = connect_to(at, now_ns + (until_ns - now_ns) / left);
+    }
     if (fd < 0) snprintf(fault, capacity, "%s", strerror(errno));
     freeaddrinfo(found);
     return fd;

@@ -209,7 +209,7 @@ class Some:
 
 class Sectors:
     """Random, by sectors; torn: some hold only a beginning or an end of what was written, or
-    rubbish where it was, but for a file's first sector, by which `hedge verify` knows what it is."""
+    rubbish where it was, but for a file's first sector, by which `hedge verify` knows it."""
 
     def __init__(self, luck, torn=False):
         self.luck, self.torn = luck, torn

@@ -257,8 +257,7 @@ int rename(const char *from, const char *to)
 void *mmap(void *at_page, size_t n, int protection, int flags, int fd, off_t at)
 {
     REAL(mmap);
-    if ((protection & PROT_WRITE) && (flags & MAP_SHARED) && file_of(fd) != 0)
-        note_strange("mmap");
+    if ((protection & PROT_WRITE) && (flags & MAP_SHARED) && file_of(fd) != 0) note_strange("mmap");
     return real(at_page, n, protection, flags, fd, at);
 }
 

@@ -9,12 +9,9 @@ Some images a daemon is started on, and its trace is crashed in turn.
 
 `test_crash_disk.py COUNT [SEED]` tries so many moments; otherwise few."""
 import collections
-import os
 import random
 import shutil
-import sqlite3
 import sys
-import tempfile
 import time
 import unittest
 
@@ -24,112 +21,14 @@ import daemon
 import journal
 import postgres_server
 import stand
+from crash_reader import Broken, Reader
 from crash_story import HALTED, JOURNAL, WAL, Story
 
-moments = 300
+moments = 50 if daemon.SLOW else 200
 seed = random.SystemRandom().randrange(1, 10 ** 9)
 A_STORY = 500     # moments of one story at most
 AGAIN_EVERY = 50  # moments to one whose image a daemon is started on
 AGAIN = 10        # moments of that daemon's trace
-
-
-class Broken(Exception):
-    """What no crash may leave."""
-
-
-class Found:
-    """What a journal that a crash has left says; head 0: it was not born yet."""
-
-    def __init__(self, base=0, head=0):
-        self.base, self.head = base, head
-
-
-def scratch():
-    """A folder in memory, where there is one: nothing in it has to outlast anything."""
-    memory = "/dev/shm"
-    path = tempfile.mkdtemp(prefix="hedge-e2e-", dir=memory if os.access(memory, os.W_OK) else None)
-    daemon._folders.append(path)  # pylint: disable=protected-access
-    return path
-
-
-class Reader:
-    """Looks at images by `hedge verify` and by an independent reader; knows those it has seen."""
-
-    def __init__(self, story):
-        self.story, self.folder, self.seen = story, scratch(), {}
-        self.path = os.path.join(self.folder, JOURNAL)
-
-    def close(self):
-        shutil.rmtree(self.folder)
-
-    def look(self, image):
-        """What is in an image: Found, or Broken."""
-        known = tuple((name, len(image[name]), hash(image[name])) for name in sorted(image))
-        if known not in self.seen:
-            for name in os.listdir(self.folder):
-                os.unlink(os.path.join(self.folder, name))
-            for name, data in image.items():
-                with open(os.path.join(self.folder, name), "wb") as f:
-                    f.write(data)
-            self.seen[known] = self._look()
-        return self.seen[known]
-
-    def _look(self):
-        if not os.path.exists(self.path):
-            return Found()
-        if os.path.exists(self.path + "-journal"):  # verify would have to undo what it holds
-            self._tables()
-        code, out, err = daemon.hedge("verify", self.path)
-        if code:
-            if not self._tables():
-                return Found()
-            raise Broken(f"hedge verify: {code} {out.strip()} {err.strip()}")
-        base = sqlite3.connect(self.path)
-        try:
-            return self._read(base)
-        except (sqlite3.Error, KeyError, ValueError) as fault:
-            raise Broken(f"{type(fault).__name__}: {fault}") from fault
-        finally:
-            base.close()
-
-    def _tables(self):
-        try:
-            base = sqlite3.connect(self.path)
-            try:
-                return base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            finally:
-                base.close()
-        except sqlite3.Error as fault:
-            raise Broken(f"it cannot be read: {fault}") from fault
-
-    def _read(self, base):
-        story = self.story
-        sound = base.execute("PRAGMA integrity_check").fetchone()[0]
-        if sound != "ok":
-            raise Broken(f"integrity_check: {sound}")
-        rows = base.execute("SELECT seq, record, hash FROM records ORDER BY seq").fetchall()
-        said = dict(base.execute("SELECT key, value FROM journal"))
-        first = int(said.get("base", "0:").partition(":")[0])
-        found = Found(first, rows[-1][0] if rows else 0)
-        if [r[0] for r in rows] != list(range(first + 1, first + 1 + len(rows))):
-            raise Broken(f"{len(rows)} records up to {found.head} behind {first}: one is missing")
-        for seq, record, digest in rows:
-            if story.truth.get(seq) != (record, digest):
-                raise Broken(f"record {seq} is not what was written")
-        if first and said["base"] != f"{first}:{story.truth[first][1].hex()}":
-            raise Broken(f"the base is {said['base']}")
-        halts = dict(base.execute("SELECT asset, seq FROM halts"))
-        if halts != story.halted(found.head):
-            raise Broken(f"behind record {found.head} {halts} is halted, not "
-                         f"{story.halted(found.head)}")
-        if dict(base.execute("SELECT key, record FROM keys")) != story.keys_at(found.head):
-            raise Broken(f"its keys are not those of its {found.head} records")
-        policies = {row[0] for row in base.execute("SELECT hash FROM policies")}
-        if any(kind == 4 and journal.decode(record)["policy_hash"] not in
-               {p.hex() for p in policies} for kind, record in
-               base.execute("SELECT kind, record FROM records WHERE kind = 4")):
-            raise Broken("a policy that went live is missing")
-        return found
 
 
 class Crashes:
@@ -238,7 +137,7 @@ class Crashes:
                 raise Broken(f"the daemon has changed record {seq}")
         crashes = Crashes(again, self.luck, self.counts, again=False)
         crashes.run(AGAIN)
-        self.counts["moments of those"] += AGAIN
+        self.counts["moments of their traces"] += AGAIN
         self.wrong += [f"{where}: then {each}" for each in crashes.wrong]
         self.loss_ms, self.loss = max(self.loss_ms, crashes.loss_ms), max(self.loss, crashes.loss)
         shutil.rmtree(again.folder)
@@ -271,7 +170,8 @@ class Crash(daemon.Case):
             loss_ms, loss = max(loss_ms, crashes.loss_ms), max(loss, crashes.loss)
             shutil.rmtree(story.folder)
         said = ", ".join(f"{n} {what}" for what, n in counts.items())
-        print(f"\n  {durability}, seed {seed}: {said}; {len(wrong)} wrong; "
+        name = durability + (", with records that leave" if postgres else "")
+        print(f"\n  {name}, seed {seed}: {said}; {len(wrong)} wrong; "
               f"{time.monotonic() - begin:.0f} s", flush=True)
         if durability == "async":
             print(f"  async: at most {loss} acknowledged decisions were lost, the oldest of them "

@@ -23,6 +23,7 @@ QUOTE = {"score": 0.5, "depth1pct_usd": 5e5}
 JOURNAL = "journal.db"
 WAL = JOURNAL + "-wal"
 CONNECTIONS = 4
+LONG_S = 300.0  # what takes longer hangs
 HALTED = oracle.ASSETS[-1]  # the one that is halted and resumed
 SAME = ("hedge_pct", "notional_usd", "confidence", "score", "effective_score")
 
@@ -99,7 +100,7 @@ class Load:
 
     def join(self):
         for t in self.threads:
-            t.join(60)
+            t.join(LONG_S)
 
 
 class Promise:
@@ -178,7 +179,8 @@ class Story:
         """The identities that were answered."""
         load = Load(d.port, self.luck, 10 ** 9 if killed else count, self.keys)
         if killed:
-            daemon.wait_until(lambda: load.heard >= count or load.faults, "answers", 60, 0.001)
+            daemon.wait_until(lambda: load.heard >= count or load.faults, "answers", LONG_S,
+                              0.001)
             d.kill()
         load.join()
         assert not load.faults, load.faults[:3]
@@ -188,8 +190,8 @@ class Story:
         if self.dsn:
             with d.client() as c:
                 daemon.wait_until(lambda: c.get("/decisions", limit=1).json["base"]["seq"] > 0,
-                                  "records that leave the file", 60)
-        if d.stop() != 0:
+                                  "records that leave the file", LONG_S)
+        if d.stop(LONG_S) != 0:
             raise AssertionError(f"a stop that was not in order: {d.log()}")
 
     def _catch_up(self, begin, killed):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Mutated requests of a daemon that asks for tokens, with orders of the kill switch among them, and
 what each may reach: nothing without a good token of the right scope."""
+import forgeries
 import mutants
-import test_auth
 import tokens
 
 LIFE_S = 86400  # longer than any run
@@ -54,10 +54,10 @@ class Pool:
                 self.good[key.token(claims).encode()] = frozenset(scope.split())
         self.all = [token for token, scopes in self.good.items() if len(scopes) > 1]
         self.some = [token for token, scopes in self.good.items() if len(scopes) == 1]
-        self.bad = [token.encode() for token in test_auth.forgeries(issuer).values()]
+        self.bad = [token.encode() for token in forgeries.forgeries(issuer).values()]
         for alg in ("HS256", "ES256"):
             self.bad += [issuer.keys[alg].token(claims).encode()
-                         for claims in test_auth.bad_claims().values()]
+                         for claims in forgeries.bad_claims().values()]
         self.bad = [token for token in self.bad if token not in self.good]
 
     def scopes_in(self, data):

@@ -347,7 +347,7 @@ def run(count, seed, with_tokens=False):
         with target.client() as c:
             text = c.ask("GET", "/metrics", headers=head).body.decode()
             lost = daemon.parse_metrics(text).get(("hedge_journal_lost_total", ()), 0.0)
-            seq = c.get("/readyz").json["journal"]["seq"]
+            seq = c.ask("GET", "/readyz", headers=head).json["journal"]["seq"]
             in_force = {h.get("asset", halts.ALL)
                         for h in c.ask("GET", "/halt", headers=head).json["halted"]}
         code = target.stop(timeout=60)

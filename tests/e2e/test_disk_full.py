@@ -18,7 +18,7 @@ import daemon
 import faults
 import journal
 import oracle
-from daemon import Daemon, MIB
+from daemon import MIB
 
 RULES = oracle.policy(calm=True)
 QUOTE = {"score": 0.5, "depth1pct_usd": 5e5}

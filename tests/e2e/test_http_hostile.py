@@ -8,7 +8,7 @@ import time
 
 import daemon
 import oracle
-from daemon import Daemon, MIB, raw
+from daemon import MIB, raw
 
 BODY = b'{"asset":"BTC","amount_usd":1000}'
 QUOTE = {"score": 0.62, "confidence": 0.9, "depth1pct_usd": 78034.12}

@@ -19,7 +19,7 @@ import halts
 import journal
 import memory_walk
 import oracle
-import test_tls
+import tls_world
 import tokens
 from daemon import Daemon, wait_until
 from memory_walk import QUOTE, RULES, SILENT_S, Outcomes
@@ -331,13 +331,13 @@ class Halts(memory_walk.Case, halts.Case):
 
 @unittest.skipUnless(faults_memory.available(), "HEDGE_FAULTS_MEMORY names no library to preload")
 class Certificates(memory_walk.Case):
-    """Mutual TLS. Each attempt has a thread of its own, as in test_tls.py."""
+    """Mutual TLS. Each attempt has a thread of its own, as in TlsCase."""
 
     @classmethod
     def setUpClass(cls):
         if not certificates.available():
             raise unittest.SkipTest("no openssl command")
-        cls.world = test_tls.World()
+        cls.world = tls_world.World()
         cls.gone = cls.world.root.issue("gone")
         cls.world.root.revoke(cls.gone)
         cls.list = cls.world.root.revoked()
@@ -356,9 +356,9 @@ class Certificates(memory_walk.Case):
         found = []
 
         def attempt():
-            how = test_tls.context(self.world.root.cert, pair, least=version, most=version)
+            how = tls_world.context(self.world.root.cert, pair, least=version, most=version)
             try:
-                with test_tls.TlsClient(d.port, how, timeout) as c:
+                with tls_world.TlsClient(d.port, how, timeout) as c:
                     c.connection.connect()
                     shown = c.connection.sock.getpeercert(True)
                     found.append((c.get(path), shown))

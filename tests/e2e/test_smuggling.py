@@ -9,7 +9,7 @@ import time
 
 import daemon
 import oracle
-from daemon import Daemon, raw
+from daemon import raw
 
 BODY = b'{"asset":"BTC","amount_usd":1000}'
 QUOTE = {"score": 0.62, "confidence": 0.9, "depth1pct_usd": 78034.12}

@@ -8,6 +8,7 @@
 #include "postgres_init.h"
 #include "tls_library.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 /* As sysexits.h has them: do not start it again as it is; try again later. */
+#define HEAPS_MOST 4
 #define EXIT_CONFIG 78
 #define EXIT_LATER 75
 #define EXIT_STOPPED (-1) /* ours alone: told to stop before it served; 0 to the outside */
@@ -497,6 +499,13 @@ static void keep_memory_private(void)
     if (setting_is_prod()) prctl(PR_SET_DUMPABLE, 0L);
 }
 
+/* One heap of malloc's for each of so many threads: glibc would make eight a processor, each of
+ * which keeps the most that it ever held. A request allocates little, and most threads wait. */
+static void keep_memory_level(void)
+{
+    mallopt(M_ARENA_MAX, HEAPS_MOST);
+}
+
 int main(int argc, char **argv)
 {
     const bool check = argc == 2 && strcmp(argv[1], "--check") == 0;
@@ -521,6 +530,7 @@ int main(int argc, char **argv)
         return 2;
     }
     keep_memory_private();
+    keep_memory_level();
     block_signals(&signals); /* first: a SIGHUP during a long start must not end it */
     if (hedge_abi_version() != HEDGE_ABI_VERSION)
         return refuse("libhedge.so is of another ABI than this daemon", EXIT_CONFIG);

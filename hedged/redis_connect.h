@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 /* Connects to the first of the host's addresses that answers, in the resolver's order;
- * all of them together have so many milliseconds, a name's look-up not counted. A
- * blocking socket, the caller's to close; -1: fault says why. Any thread. */
-int redis_connect(const char *host, uint16_t port, int timeout_ms, char *fault, size_t capacity);
+ * all of them together have so many milliseconds, a name's look-up not counted. It ends
+ * early where stop_fd has something to read. A blocking socket, the caller's to close; -1:
+ * fault says why, "stopping" where it was told to. Any thread. */
+int redis_connect(const char *host, uint16_t port, int timeout_ms, int stop_fd, char *fault,
+                  size_t capacity);
 
 #endif

@@ -92,7 +92,8 @@ bool redis_link_open(redis_link *link, const settings_redis *server, int stop_fd
     int fd;
 
     *link = (redis_link){.stop_fd = stop_fd};
-    fd = redis_connect(server->host, server->port, ANSWER_MS, link->fault, sizeof(link->fault));
+    fd = redis_connect(server->host, server->port, ANSWER_MS, stop_fd, link->fault,
+                       sizeof(link->fault));
     if (fd < 0) return false;
     link->context = redisConnectFd(fd);
     if (link->context == NULL) {

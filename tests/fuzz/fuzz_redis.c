@@ -97,7 +97,7 @@ static int always_readable(struct pollfd *fds, nfds_t n, int timeout)
     return 1;
 }
 
-#define redis_connect(host, port, ms, fault, capacity) 0
+#define redis_connect(host, port, ms, stop_fd, fault, capacity) 0
 #define redisConnectFd(fd) ((void)(fd), open_input())
 #define redisSetTimeout(c, wait) set_nothing(c, wait)
 #define redisAppendCommandArgv(c, n, words, lengths) ((void)(c), (void)(n), (void)(words), REDIS_OK)

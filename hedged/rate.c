@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define WAYS 8
 #define ROWS (RATE_CALLERS / WAYS)
@@ -26,6 +27,7 @@ typedef struct row {
 
 struct rate {
     int64_t interval_ns; /* that one request costs */
+    uint64_t secret;     /* nobody can say beforehand whose rows are the same */
     row rows[ROWS];
 };
 
@@ -35,6 +37,8 @@ rate *rate_new(long per_s)
 
     if (r == NULL) return NULL;
     r->interval_ns = NS_PER_S / per_s;
+    if (getrandom(&r->secret, sizeof(r->secret), GRND_NONBLOCK) != (ssize_t)sizeof(r->secret))
+        r->secret = (uint64_t)clock_wall_ns(); /* early at boot, or where it is forbidden */
     for (int i = 0; i < ROWS; i++)
         pthread_mutex_init(&r->rows[i].lock, NULL);
     return r;
@@ -49,11 +53,13 @@ void rate_free(rate *r)
 
 static row *row_of(rate *r, const char *caller)
 {
-    uint32_t hash = 0x811c9dc5u; /* FNV-1a */
+    uint64_t hash = r->secret;
 
-    for (const char *c = caller; *c != '\0'; c++)
-        hash = (hash ^ (uint8_t)*c) * 0x01000193u;
-    return &r->rows[hash % ROWS];
+    for (const char *c = caller; *c != '\0'; c++) {
+        hash = (hash ^ (uint8_t)*c) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 29;
+    }
+    return &r->rows[(hash >> 32) % ROWS];
 }
 
 static bucket *find(row *w, const char *caller, int64_t now_ns)

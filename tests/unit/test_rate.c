@@ -74,3 +74,27 @@ Test(rate, too_many_callers_at_once_share_and_are_forgotten_after_a_second)
     cr_expect_eq(rate_take(r, "somebody new", 3 * NS_PER_S), 0);
     rate_free(r);
 }
+
+/* Whoever may choose addresses cannot choose those that share a row of the table with another's. */
+Test(rate, nobody_can_work_out_who_shares_a_row)
+{
+    static const char victim[] = "10.0.0.1";
+    rate *r = rate_new(1);
+    int met = 0;
+
+    for (uint32_t i = 2; met < 64; i++) {
+        char name[16];
+        uint32_t hashes[2] = {0x811c9dc5u, 0x811c9dc5u}; /* FNV-1a, which has no secret */
+
+        snprintf(name, sizeof(name), "10.%u.%u.%u", i >> 16 & 255, i >> 8 & 255, i & 255);
+        for (const char *c = victim; *c != '\0'; c++)
+            hashes[0] = (hashes[0] ^ (uint8_t)*c) * 0x01000193u;
+        for (const char *c = name; *c != '\0'; c++)
+            hashes[1] = (hashes[1] ^ (uint8_t)*c) * 0x01000193u;
+        if ((hashes[0] ^ hashes[1]) % (RATE_CALLERS / 8) != 0) continue;
+        rate_take(r, name, NS_PER_S);
+        met++;
+    }
+    cr_expect_eq(rate_take(r, victim, NS_PER_S), 0);
+    rate_free(r);
+}

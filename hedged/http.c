@@ -39,6 +39,7 @@ struct http_server {
     uint16_t port;
     atomic_bool stopping, stopped, crippled;
     bool loopback_only;
+    uint32_t most_per_peer; /* connections; 0: any */
     const http_service *service;
     tls *tls; /* NULL: plain HTTP */
     connections *connections;
@@ -302,7 +303,7 @@ static bool is_welcome(void *context, struct in_addr peer)
 {
     http_server *server = context;
 
-    return atomic_load(&server->stopping) || tls_welcomes(server->tls, peer);
+    return atomic_load(&server->stopping) || tls_welcomes(server->tls, peer, server->most_per_peer);
 }
 
 static void *thread_began(const struct mg_context *context, int type)
@@ -444,6 +445,7 @@ static http_server *new_server(const http_options *o, const http_service *servic
     server->starter = pthread_self();
     server->service = service;
     server->loopback_only = o->loopback_only;
+    server->most_per_peer = limits->most_per_peer;
     server->tls = o->tls;
     snprintf(server->host, sizeof(server->host), "%s", o->host);
     return server;

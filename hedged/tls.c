@@ -30,7 +30,8 @@ struct tls {
     SSL_CTX *newest;
     tls_facts facts;
     uint8_t digest[TLS_DIGEST_SIZE]; /* of the files as they were taken */
-    handshakes *begun;               /* NULL: any number */
+    handshakes *begun;
+    int begun_index; /* of what an SSL keeps of its handshake */
     atomic_ullong handshakes, refused;
 };
 
@@ -66,12 +67,41 @@ static int on_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_
                : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+static void note_begin(tls *t, SSL *ssl)
+{
+    struct sockaddr_in peer;
+    socklen_t n = sizeof(peer);
+    handshake *one;
+
+    if (SSL_get_ex_data(ssl, t->begun_index) != NULL) return;
+    if (getpeername(SSL_get_fd(ssl), (struct sockaddr *)&peer, &n) != 0) return; /* it is gone */
+    if (peer.sin_family != AF_INET) return;
+    one = handshakes_begin(t->begun, peer.sin_addr);
+    if (SSL_set_ex_data(ssl, t->begun_index, one) != 1) handshake_end(one);
+}
+
+static void note_done(tls *t, SSL *ssl)
+{
+    atomic_fetch_add(&t->handshakes, 1);
+    handshake_end(SSL_get_ex_data(ssl, t->begun_index));
+    SSL_set_ex_data(ssl, t->begun_index, NULL);
+}
+
+/* Of an SSL that ends, with what it has of a handshake that was never done. */
+static void on_free(void *ssl, void *one, CRYPTO_EX_DATA *all, int index, long number,
+                    void *context)
+{
+    (void)ssl, (void)all, (void)index, (void)number, (void)context;
+    handshake_end(one);
+}
+
 static void on_state(const SSL *ssl, int where, int result)
 {
     tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
     (void)result;
-    if ((where & SSL_CB_HANDSHAKE_DONE) != 0) atomic_fetch_add(&t->handshakes, 1);
+    if ((where & SSL_CB_HANDSHAKE_START) != 0) note_begin(t, (SSL *)(uintptr_t)ssl);
+    if ((where & SSL_CB_HANDSHAKE_DONE) != 0) note_done(t, (SSL *)(uintptr_t)ssl);
 }
 
 static void log_client(X509 *certificate, const char *reason)
@@ -245,9 +275,9 @@ bool tls_allows(tls *t, X509 *certificate, problem *p)
                        "the certificate bears no name that may ask this daemon");
 }
 
-bool tls_welcomes(tls *t, struct in_addr peer)
+bool tls_welcomes(tls *t, struct in_addr peer, uint32_t open_most)
 {
-    return t->begun == NULL || handshakes_take(t->begun, peer, clock_steady_ns());
+    return handshakes_take(t->begun, peer, open_most, clock_steady_ns());
 }
 
 /* ---- life --------------------------------------------------------------------- */
@@ -261,8 +291,9 @@ tls *tls_new(const settings_tls *s, char message[TLS_MESSAGE_MAX])
     t->settings = s;
     pthread_mutex_init(&t->lock, NULL);
     t->front = new_context(t);
-    if (s->handshakes_per_s > 0) t->begun = handshakes_new(s->handshakes_per_s);
-    if ((t->begun != NULL || s->handshakes_per_s == 0) && t->front != NULL &&
+    t->begun = handshakes_new(s->handshakes_per_s);
+    t->begun_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_free);
+    if (t->begun != NULL && t->begun_index >= 0 && t->front != NULL &&
         tls_load(t, message) == TLS_TAKEN)
         return t;
     tls_free(t);
@@ -300,5 +331,5 @@ tls_counts tls_read_counts(tls *t)
 {
     return (tls_counts){.handshakes = atomic_load(&t->handshakes),
                         .refused = atomic_load(&t->refused),
-                        .limited = t->begun != NULL ? handshakes_refused(t->begun) : 0};
+                        .limited = handshakes_refused(t->begun)};
 }

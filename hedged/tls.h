@@ -33,8 +33,8 @@ tls_load_result tls_load(tls *t, char message[TLS_MESSAGE_MAX]);
 SSL_CTX *tls_context(const tls *t);
 
 /* True if a connection of this address may begin a handshake now: not too many of them have within
- * a second. Any thread. */
-bool tls_welcomes(tls *t, struct in_addr peer);
+ * a second, and fewer than open_most (0: any number) are about it. Any thread. */
+bool tls_welcomes(tls *t, struct in_addr peer, uint32_t open_most);
 
 /* True if a client with this certificate (NULL: none) may ask at all; else
  * problem 403. Any thread. */

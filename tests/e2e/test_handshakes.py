@@ -190,6 +190,23 @@ class Handshakes(daemon.Case):
                 s.close()
         self.assertEqual(d.events("tls_handshakes_limited"), [])
 
+    def test_those_who_never_go_on_take_no_more_threads_than_one_address_may(self):
+        d = self.start(tls_handshakes_per_s=0, http_connections_per_peer=3, http_head_ms=60000)
+        silent = []
+        try:
+            for _ in range(3):
+                silent.append(socket.create_connection(("127.0.0.1", d.port), 20, (BUSY, 0)))
+            wait_until(lambda: not self.is_let_in(d, BUSY), "three are about their handshakes")
+            self.assertTrue(self.is_let_in(d, QUIET), "another address")
+            self.assertGreater(self.client(d).metric("hedge_tls_handshakes_limited_total"), 0)
+            silent.pop().close()
+            wait_until(lambda: self.is_let_in(d, BUSY), "one of them is gone")
+        finally:
+            for s in silent:
+                s.close()
+        wait_until(lambda: self.is_let_in(d, BUSY), "all of them are")
+        self.assertEqual(d.stop(), 0)
+
     def test_it_stops_at_once_whoever_knocks(self):
         d = self.start(tls_handshakes_per_s=1)
         flood(d.port, self.root.cert, "127.0.0.1", 20)

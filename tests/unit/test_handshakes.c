@@ -13,7 +13,7 @@ static int taken(handshakes *h, uint32_t peer, int64_t now_ns, int n)
     int yes = 0;
 
     for (int i = 0; i < n; i++)
-        yes += handshakes_take(h, (struct in_addr){htonl(peer)}, now_ns);
+        yes += handshakes_take(h, (struct in_addr){htonl(peer)}, 0, now_ns);
     return yes;
 }
 
@@ -26,6 +26,30 @@ Test(handshakes, each_address_has_its_own)
     cr_expect_eq(handshakes_refused(h), 7);
     cr_expect_eq(taken(h, 0x0a000001, 2 * NS_PER_S, 10), 3, "a second later");
     cr_expect_eq(handshakes_refused(h), 14);
+    handshakes_free(h);
+}
+
+Test(handshakes, those_that_are_not_done_count)
+{
+    const struct in_addr one = {htonl(0x0a000001)}, other = {htonl(0x0a000002)};
+    handshakes *h = handshakes_new(0);
+    handshake *open[3];
+
+    for (int i = 0; i < 3; i++) {
+        cr_expect(handshakes_take(h, one, 3, NS_PER_S), "%d", i);
+        open[i] = handshakes_begin(h, one);
+    }
+    cr_expect_not(handshakes_take(h, one, 3, NS_PER_S));
+    cr_expect(handshakes_take(h, one, 0, NS_PER_S), "any number");
+    cr_expect(handshakes_take(h, other, 3, NS_PER_S));
+    cr_expect_eq(handshakes_refused(h), 1);
+    handshake_end(open[1]);
+    cr_expect(handshakes_take(h, one, 3, NS_PER_S), "one is done");
+    open[1] = handshakes_begin(h, other);
+    cr_expect(handshakes_take(h, one, 3, NS_PER_S), "that is another's");
+    for (int i = 2; i >= 0; i--)
+        handshake_end(open[i]);
+    handshake_end(NULL);
     handshakes_free(h);
 }
 

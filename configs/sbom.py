@@ -33,8 +33,14 @@ LICENCES = {
 
 
 def run(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=True,
-                          env={**os.environ, "LC_ALL": "C"}).stdout
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False,
+                              env={**os.environ, "LC_ALL": "C"})
+    except OSError as error:
+        raise SystemExit(f"{command[0]}: {error.strerror}; it is needed here") from None
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
 
 
 # ---- files -------------------------------------------------------------------------------------
@@ -223,7 +229,9 @@ class Bill:
         for path in self.paths:
             if os.path.basename(path) == "hedged":
                 return run(path, "--version").split()[1]
-        name = next(p for p in self.paths if os.path.basename(p).startswith("libhedge.so."))
+        name = next((p for p in self.paths if os.path.basename(p).startswith("libhedge.so.")), None)
+        if name is None:
+            raise SystemExit(f"{self.prefix}: neither hedged nor libhedge.so is installed there")
         return re.search(r"libhedge\.so\.\d+\.(.*)", name)[1]
 
     def files(self):
@@ -265,7 +273,9 @@ class Bill:
 
 
 def created():
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    epoch = os.environ.get("SOURCE_DATE_EPOCH") or None
+    if epoch is not None and not epoch.isdecimal():
+        raise SystemExit(f"SOURCE_DATE_EPOCH={epoch}: must be a number of seconds")
     now = datetime.datetime.now(datetime.timezone.utc) if epoch is None else \
         datetime.datetime.fromtimestamp(int(epoch), datetime.timezone.utc)
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 SCRIPT, PREFIX = os.path.abspath(sys.argv[1]), os.path.realpath(sys.argv[2])
 KINDS = {"DESCRIBES", "CONTAINS", "DYNAMIC_LINK", "DEPENDS_ON"}
@@ -29,6 +30,14 @@ def bill(epoch, cwd):
                           cwd=cwd, env={**os.environ, "SOURCE_DATE_EPOCH": epoch}, check=False)
     check(done.returncode == 0, done.stderr)
     return done.stdout
+
+
+def check_refusal(words, prefix=PREFIX, **environment):
+    """One line that says what is wrong, and no bill."""
+    done = subprocess.run([sys.executable, "-B", SCRIPT, prefix], capture_output=True, text=True,
+                          env={**os.environ, **environment}, check=False)
+    check(done.returncode != 0 and done.stdout == "" and words in done.stderr and
+          "Traceback" not in done.stderr, f"{words}: {done.stderr}")
 
 
 def check_form(d):
@@ -119,6 +128,10 @@ def main():
     check(later["documentNamespace"] == d["documentNamespace"], "the same files have one name")
     check_form(d)
     check_files(d)
+    with tempfile.TemporaryDirectory() as empty:
+        check_refusal("no program and no library", empty)
+        check_refusal("is needed here", PATH=empty)
+    check_refusal("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH="yesterday")
     if not os.path.exists("/usr/bin/dpkg-query"):
         return
     check_packages(d)

@@ -17,8 +17,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#define HEAPS_MOST 4 /* of malloc's */
 /* As sysexits.h has them: do not start it again as it is; try again later. */
-#define HEAPS_MOST 4
 #define EXIT_CONFIG 78
 #define EXIT_LATER 75
 #define EXIT_STOPPED (-1) /* ours alone: told to stop before it served; 0 to the outside */

@@ -33,6 +33,7 @@ struct connection_slot {
     connection_slot *next_free;
     bool counted; /* against its peer's limit */
     in_addr_t peer;
+    size_t held;     /* bytes of its answer, until it is sent */
     int64_t over_ns; /* when reading was ended; 0: not */
 };
 
@@ -177,6 +178,7 @@ connection_slot *connections_open(connections *all)
         c->taken = true;
         c->fd = -1;
         c->counted = false;
+        c->held = 0;
         c->over_ns = 0;
         atomic_store(&c->over, false);
         atomic_store(&c->refusal,
@@ -208,6 +210,29 @@ void connection_close(connection_slot *c)
 connection_refusal connection_admit(connection_slot *c)
 {
     return c != NULL ? atomic_load(&c->refusal) : CONNECTION_OVERLOADED;
+}
+
+void connection_hold(connection_slot *c, size_t bytes)
+{
+    if (c == NULL) return;
+    pthread_mutex_lock(&c->all->lock);
+    c->held = bytes;
+    pthread_mutex_unlock(&c->all->lock);
+}
+
+size_t connection_peer_holds(connection_slot *c)
+{
+    size_t held = 0;
+
+    if (c == NULL) return 0;
+    pthread_mutex_lock(&c->all->lock);
+    for (uint32_t i = 0; c->counted && i < c->all->slots; i++) {
+        const connection_slot *other = &c->all->slot[i];
+
+        if (other->taken && other->counted && other->peer == c->peer) held += other->held;
+    }
+    pthread_mutex_unlock(&c->all->lock);
+    return held;
 }
 
 /* ---- ending ------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define CONNECTIONS_RESERVE 16 /* over the most there may be: they are told so */
@@ -68,6 +69,12 @@ void connection_close(connection_slot *c);
 
 /* Whether it may be served; to be asked at each request. */
 connection_refusal connection_admit(connection_slot *c);
+
+/* The bytes of a large answer that it takes until they are sent; 0: no more. Any thread. */
+void connection_hold(connection_slot *c, size_t bytes);
+/* Those of all connections of its address, where their number is limited; else 0. Any thread. */
+size_t connection_peer_holds(connection_slot *c);
+
 /* The phase begins now. By the connection's own thread alone. */
 void connection_enter(connection_slot *c, connection_phase phase);
 /* True once a deadline has passed: nothing more can be read from it. */

@@ -31,7 +31,8 @@
 #define HEAVY_MOST 4             /* heavy routes at work at once, on any machine */
 #define HEAVY_WAIT_S 2           /* for one's turn */
 #define HELD_MOST (64 << 20)     /* bytes of answers that are being sent; then no heavy ones */
-#define BODIES_MOST (64 << 20)   /* bytes of large bodies at once; then no more of them */
+#define HELD_MOST_PER_PEER (HELD_MOST / 4)
+#define BODIES_MOST (64 << 20) /* bytes of large bodies at once; then no more of them */
 
 struct http_server {
     struct mg_context *context;
@@ -114,16 +115,40 @@ static bool find_route(const http_service *service, const struct mg_request_info
     return problem_set(p, 404, "not_found", NULL, "no such path; docs/http.md lists them");
 }
 
+/* Whether more of large answers may be sent: of all, and of one address, so that nobody who does
+ * not read shuts the others out. */
+static bool may_hold(http_server *server, connection_slot *link)
+{
+    return atomic_load(&server->held) < HELD_MOST &&
+           connection_peer_holds(link) < HELD_MOST_PER_PEER;
+}
+
+static void hold(http_server *server, connection_slot *link, http_reply *reply)
+{
+    if (reply->body.n <= HTTP_SEND_SMALL) return;
+    reply->held = reply->body.n;
+    atomic_fetch_add(&server->held, reply->held);
+    connection_hold(link, reply->held);
+}
+
+static void release(http_server *server, connection_slot *link, http_reply *reply)
+{
+    if (reply->held == 0) return;
+    connection_hold(link, 0);
+    atomic_fetch_sub(&server->held, reply->held);
+}
+
 /* Waits for one's turn; sem_post ends it. False: problem. */
-static bool begin_heavy(http_server *server, problem *p)
+static bool begin_heavy(http_server *server, connection_slot *link, problem *p)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += HEAVY_WAIT_S;
-    if (atomic_load(&server->held) < HELD_MOST &&
-        sem_clockwait(&server->heavy, CLOCK_MONOTONIC, &until) == 0)
-        return true;
+    if (may_hold(server, link) && sem_clockwait(&server->heavy, CLOCK_MONOTONIC, &until) == 0) {
+        if (may_hold(server, link)) return true; /* others have had their turn meanwhile */
+        sem_post(&server->heavy);
+    }
     problem_set(p, 503, "overloaded", NULL, "too many ask for large answers at once");
     p->retry_after_s = 1;
     return false;
@@ -134,10 +159,12 @@ static bool handle_body(struct mg_connection *connection, http_server *server, s
                         http_request *request, http_reply *reply, problem *p)
 {
     const http_route *to = &server->service->routes[route];
+    connection_slot *link = mg_get_user_connection_data(connection);
 
     if (!read_body(connection, request->body, request->body_size, p)) return false;
-    if (to->heavy && !begin_heavy(server, p)) return false;
+    if (to->heavy && !begin_heavy(server, link, p)) return false;
     to->handle(server->service->context, request, reply);
+    hold(server, link, reply);
     if (to->heavy) sem_post(&server->heavy);
     return true;
 }
@@ -240,7 +267,7 @@ static int begin_request(struct mg_connection *connection)
     http_request request = {.query = info->query_string, .peer = info->remote_addr};
     http_reply reply = {.status = 200, .content_type = "application/json"};
     const char *own = server->loopback_only ? server->host : NULL;
-    size_t route = service->route_count, held;
+    size_t route = service->route_count;
     bool close, ok;
     problem p;
 
@@ -262,10 +289,8 @@ static int begin_request(struct mg_connection *connection)
     close = !ok || (reply.status == 400 && request.body_size > 0) || http_send_closes(connection) ||
             connection_is_over(mg_get_user_connection_data(connection));
     service->served(service->context, route, reply.status, clock_steady_ns() - begin_ns);
-    held = reply.body.n > HTTP_SEND_SMALL ? reply.body.n : 0;
-    if (held > 0) atomic_fetch_add(&server->held, held);
     http_send(connection, &reply, close);
-    if (held > 0) atomic_fetch_sub(&server->held, held);
+    release(server, mg_get_user_connection_data(connection), &reply);
     text_free(&reply.body);
     return reply.status;
 }

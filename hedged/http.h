@@ -31,6 +31,7 @@ typedef struct http_reply {
     const char *authenticate; /* WWW-Authenticate of a 401; NULL: none */
     bool replayed;            /* says that an earlier answer is given again */
     text body;
+    size_t held; /* bytes that the server counts for it; 0: not a large one */
 } http_reply;
 
 /* Turns the reply into a problem. */

@@ -73,6 +73,15 @@ class Good(threading.Thread):
               flush=True)
 
 
+def fill(d):
+    """Enough decisions that a page of them is 1.3 MB."""
+    with d.client() as c:
+        assert c.put("/quotes/BTC", QUOTE).status == 200
+        requests = [{"asset": "BTC", "amount_usd": 1 + i} for i in range(1000)]
+        for _ in range(2):
+            assert c.post("/hedge/batch", {"requests": requests}).status == 200
+
+
 class Slow:
     """One that sends the bytes of `data`, one a step, from `sent` on."""
 
@@ -122,11 +131,7 @@ class Starve(daemon.Case):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         cls.daemon = Daemon(oracle.policy(calm=True))
-        with cls.daemon.client() as c:
-            assert c.put("/quotes/BTC", QUOTE).status == 200
-            requests = [{"asset": "BTC", "amount_usd": 1 + i} for i in range(1000)]
-            for _ in range(2):
-                assert c.post("/hedge/batch", {"requests": requests}).status == 200
+        fill(cls.daemon)
 
     @classmethod
     def tearDownClass(cls):
@@ -180,6 +185,29 @@ class Starve(daemon.Case):
         crowd = self.slow(PAGE * 50, len(PAGE) * 50, receive=4096)
         self.run_slow(f"{SLOW} that never read", crowd, HEAD_S + TURN_S + ANSWER_S, every=0.5,
                       reads=False)
+
+    def test_who_does_not_read_leaves_large_answers_to_others(self):
+        d, c = self.serve(oracle.policy(calm=True), http_answer_ms=60000)
+        fill(d)
+
+        def ask(peer):
+            with connect(d.port, peer, timeout=30) as s:
+                s.sendall(PAGE)
+                return s.recv(12)[9:]
+        crowd = []
+        try:
+            for _ in range(100):  # twice as many as all answers that may be sent at once
+                crowd.append(connect(d.port, PEERS[0], receive=4096))
+                crowd[-1].sendall(PAGE)
+            wait_until(lambda: ask(PEERS[0]) == b"503", "it has its share", 30)
+            for _ in range(10):
+                self.assert_status(c.get("/decisions?limit=1000"), 200)
+            self.assertEqual(ask(PEERS[0]), b"503")
+        finally:
+            for s in crowd:
+                s.close()
+        wait_until(lambda: ask(PEERS[0]) == b"200", "it reads again", 30)
+        self.assertEqual(d.stop(), 0)
 
     def test_idle_ones_make_room(self):
         """Almost as many as there may be, all kept alive: new ones are let in at once."""

@@ -2,9 +2,11 @@
  * halt_link.c: requests to one daemon or several at the same time. */
 #include "halt_link.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bearer.h"
 #include "curl_defaults.h"
@@ -95,8 +97,24 @@ static bool repeat(CURLM *all, halt_call *c)
            curl_multi_add_handle(all, c->curl) == CURLM_OK;
 }
 
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Nothing was sent, and it was reset: the daemon lets only so many connections of an address begin
+ * each second, and a halt must not fall behind others'. */
+static bool is_turned_away(const halt_call *c, CURLcode code)
+{
+    return (code == CURLE_RECV_ERROR || code == CURLE_SSL_CONNECT_ERROR) && !c->sent &&
+           strstr(c->message, strerror(ECONNRESET)) != NULL;
+}
+
 /* Looks at those that are over. *more: one of them is asked again. */
-static bool collect(CURLM *all, halt_link_over *over, void *context, bool *more)
+static bool collect(CURLM *all, halt_link_over *over, void *context, double until_s, bool *more)
 {
     const CURLMsg *message;
     int left;
@@ -108,7 +126,9 @@ static bool collect(CURLM *all, halt_link_over *over, void *context, bool *more)
         if (message->msg != CURLMSG_DONE) continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&c);
         read_end(c, message->data.result);
-        if (over == NULL || !over(context, c)) continue;
+        if (!(is_turned_away(c, message->data.result) && now_s() < until_s) &&
+            (over == NULL || !over(context, c)))
+            continue;
         if (!repeat(all, c)) return false;
         *more = true;
     }
@@ -117,12 +137,13 @@ static bool collect(CURLM *all, halt_link_over *over, void *context, bool *more)
 
 static bool run(CURLM *all, halt_link_over *over, void *context)
 {
+    const double until_s = now_s() + CONNECT_S;
     int running = 1;
     bool more = false;
 
     while (running > 0 || more) {
         if (curl_multi_perform(all, &running) != CURLM_OK) return false;
-        if (!collect(all, over, context, &more)) return false;
+        if (!collect(all, over, context, until_s, &more)) return false;
         if (running > 0 && !more && curl_multi_poll(all, NULL, 0, 1000, NULL) != CURLM_OK)
             return false;
     }

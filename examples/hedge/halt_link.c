@@ -11,7 +11,7 @@
 #include "bearer.h"
 #include "curl_defaults.h"
 
-enum { REPLY_MAX = 8 * 1024 * 1024, CONNECT_S = 5, ANSWER_S = 10 };
+enum { REPLY_MAX = 8 * 1024 * 1024, CONNECT_S = 5, ANSWER_S = 10, RETRY_MS = 50 };
 
 static size_t receive(char *from, size_t size, size_t n, void *context)
 {
@@ -106,28 +106,34 @@ static double now_s(void)
 }
 
 /* Nothing was sent, and it was reset: the daemon lets only so many connections of an address begin
- * each second, and a halt must not fall behind others'. */
+ * each second, and a halt must not fall behind others'. A bad certificate, or a port where nobody
+ * listens, is not that. */
 static bool is_turned_away(const halt_call *c, CURLcode code)
 {
-    return (code == CURLE_RECV_ERROR || code == CURLE_SSL_CONNECT_ERROR) && !c->sent &&
-           strstr(c->message, strerror(ECONNRESET)) != NULL;
+    long fault = 0;
+
+    if (code == CURLE_OK || c->sent) return false;
+    curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &fault);
+    return fault == ECONNRESET || fault == EPIPE || fault == ENOTCONN;
 }
 
-/* Looks at those that are over. *more: one of them is asked again. */
-static bool collect(CURLM *all, halt_link_over *over, void *context, double until_s, bool *more)
+/* Looks at those that are over. *more: one of them is asked again, *later: after a moment. */
+static bool collect(CURLM *all, halt_link_over *over, void *context, double until_s, bool *more,
+                    bool *later)
 {
     const CURLMsg *message;
     int left;
 
-    *more = false;
+    *more = *later = false;
     while ((message = curl_multi_info_read(all, &left)) != NULL) {
         halt_call *c = NULL;
 
         if (message->msg != CURLMSG_DONE) continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&c);
         read_end(c, message->data.result);
-        if (!(is_turned_away(c, message->data.result) && now_s() < until_s) &&
-            (over == NULL || !over(context, c)))
+        if (is_turned_away(c, message->data.result) && now_s() < until_s)
+            *later = true;
+        else if (over == NULL || !over(context, c))
             continue;
         if (!repeat(all, c)) return false;
         *more = true;
@@ -138,12 +144,14 @@ static bool collect(CURLM *all, halt_link_over *over, void *context, double unti
 static bool run(CURLM *all, halt_link_over *over, void *context)
 {
     const double until_s = now_s() + CONNECT_S;
+    const struct timespec moment = {.tv_nsec = RETRY_MS * 1000000L};
     int running = 1;
-    bool more = false;
+    bool more = false, later;
 
     while (running > 0 || more) {
         if (curl_multi_perform(all, &running) != CURLM_OK) return false;
-        if (!collect(all, over, context, until_s, &more)) return false;
+        if (!collect(all, over, context, until_s, &more, &later)) return false;
+        if (later) nanosleep(&moment, NULL);
         if (running > 0 && !more && curl_multi_poll(all, NULL, 0, 1000, NULL) != CURLM_OK)
             return false;
     }

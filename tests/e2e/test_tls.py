@@ -362,6 +362,33 @@ class Tool(TlsCase):
                          HEDGE_CLIENT_CERT=world().client.cert,
                          HEDGE_CLIENT_KEY=world().client.key)
 
+    def test_an_order_that_is_reset_before_it_was_sent_is_tried_again(self):
+        """The address may begin one handshake a second, and others of it were first."""
+        d = self.start(tls_handshakes_per_s=1)
+
+        def limited():
+            c = self.client(d)
+            try:
+                return int(c.metric("hedge_tls_handshakes_limited_total"))
+            finally:
+                c.close()
+        for turn in range(20):
+            before = daemon.wait_until(lambda: self.quietly(limited), "a handshake", 20, 0.2)
+            code, words = self.run_tool("halt", "--reason", f"drill {turn}", "--url", d.url,
+                                        HEDGE_CA=world().root.cert)
+            self.assertEqual(code, 0, words)
+            if daemon.wait_until(lambda: self.quietly(limited), "a handshake", 20, 0.2) > before:
+                return
+        self.fail("the tool was never turned away")
+
+    @staticmethod
+    def quietly(ask):
+        """1 more than what it says, so that 0 is an answer; None: it was turned away, too."""
+        try:
+            return ask() + 1
+        except OSError:
+            return None
+
     def test_the_help_names_the_files(self):
         for command in ("halt", "resume", "status"):
             for name in ("HEDGE_CA", "HEDGE_CLIENT_CERT", "HEDGE_CLIENT_KEY"):

@@ -99,8 +99,9 @@ memchecked() { # program, its arguments...
     logs=build/tests/valgrind/$name
     echo "== $name"
     mkdir -p "$logs" && rm -f "$logs"/*
-    if valgrind --trace-children=yes '--trace-children-skip=/usr/*,/bin/*' --leak-check=full --errors-for-leak-kinds=definite \
-        --soname-synonyms=somalloc=nouserintercepts --log-file="$logs/%p" "$@" >"$logs.out" 2>&1 &&
+    if valgrind --trace-children=yes '--trace-children-skip=/usr/*,/bin/*' --leak-check=full \
+        --errors-for-leak-kinds=definite --soname-synonyms=somalloc=nouserintercepts \
+        --log-file="$logs/%p" "$@" >"$logs.out" 2>&1 &&
         ! grep -qE 'Tested: 0 |Crashing: [1-9]' "$logs.out" &&
         grep -q 'ERROR SUMMARY: 0 errors' "$logs"/* &&
         ! grep -hE 'ERROR SUMMARY: [1-9]|definitely lost: [1-9]' "$logs"/*; then

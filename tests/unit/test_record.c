@@ -409,7 +409,8 @@ Test(record, holds_texts_that_end)
 
     cr_assert_eq(decoded(bytes, n, &out), HEDGE_OK);
     cr_expect_str_eq(out.note, r.note);
-    for (size_t i = n; i > NOTE_AT + 2; i--) /* (memcheck takes memmove's checked form for memcpy) */
+    /* (memcheck takes the checked memmove for memcpy.) */
+    for (size_t i = n; i > NOTE_AT + 2; i--)
         bytes[i] = bytes[i - 1];
     bytes[NOTE_AT] = (uint8_t)((most + 1) & 0xff);
     bytes[NOTE_AT + 1] = (uint8_t)((most + 1) >> 8);

@@ -347,7 +347,7 @@ class Certificates(memory_walk.Case):
         self.cert, self.key = (os.path.join(self.folder, name) for name in ("tls.crt", "tls.key"))
         certificates.place(self.world.server, self.cert, self.key)
         d = Daemon(RULES, wrapper=memory.wrapper, tls_cert=self.cert, tls_key=self.key,
-                   tls_client_ca=self.world.root.cert, **settings)
+                   tls_client_ca=self.world.root.cert, tls_handshakes_per_s=0, **settings)
         self.addCleanup(d.__exit__)
         return d, memory
 

@@ -27,7 +27,7 @@ class Replacing(TlsCase):
                 return s.getpeercert()["serialNumber"]
 
     def test_two_hundred_swaps_under_load_lose_no_request(self):
-        d = self.start()
+        d = self.start(tls_handshakes_per_s=0)  # as fast as they come
         self.serve(d)
         pairs = [world().root.server(), world().server]
         done, wrong, counts = threading.Event(), [], [0, 0]
@@ -220,7 +220,7 @@ class Bounds(TlsCase):
         self.serve(d)
 
     def test_handshakes_leave_nothing_behind(self):
-        d = self.start(mutual=True, tls_client_names="desk.example")
+        d = self.start(mutual=True, tls_client_names="desk.example", tls_handshakes_per_s=0)
         how = context(world().root.cert, world().client)
 
         def shake(n):

@@ -7,7 +7,6 @@ import ssl
 import statistics
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
@@ -15,7 +14,9 @@ import certificates
 import daemon
 import oracle
 from certificates import Authority
-from daemon import Client, Daemon, wait_until
+from daemon import Daemon, wait_until
+from good_caller import Good
+from tls_world import TlsClient
 
 PER_S = 5
 FLOOD = 4000  # connections of one address, each to begin a handshake
@@ -52,48 +53,6 @@ def flood(port, authority, peer, n):
         except OSError:
             pass
     return done
-
-
-class TlsClient(Client):
-    def __init__(self, port, how):
-        super().__init__(port)
-        self.port, self.how = port, how
-        self.connection.close()
-        self.connect()
-
-    def connect(self):
-        self.connection.sock = shake(self.port, self.how, "127.0.0.1")
-
-
-class Good(threading.Thread):
-    """Asks 50 times a second, every fifth time over a new connection."""
-
-    def __init__(self, port, how):
-        super().__init__()
-        self.port, self.how, self.times, self.failed = port, how, [], []
-        self.ended = threading.Event()
-
-    def run(self):
-        while not self.ended.is_set():
-            try:
-                with TlsClient(self.port, self.how) as c:
-                    for _ in range(5):
-                        begin = time.monotonic()
-                        answer = c.hedge()
-                        self.times.append(time.monotonic() - begin)
-                        if answer.status != 200:
-                            self.failed.append(repr(answer))
-                        self.ended.wait(max(0.0, 0.02 - (time.monotonic() - begin)))
-            except OSError as error:
-                self.failed.append(repr(error))
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.join()
 
 
 class Handshakes(daemon.Case):
@@ -149,7 +108,7 @@ class Handshakes(daemon.Case):
             with self.client(d) as c:
                 self.assert_status(c.put("/quotes/BTC", QUOTE), 200)
             before, begin = self.cpu_s(d), time.monotonic()
-            with Good(d.port, self.how) as good:
+            with Good(self.client(d)) as good:
                 out = subprocess.run([sys.executable, "-B", os.path.abspath(__file__), "--flood",
                                       str(d.port), self.root.cert, BUSY, str(FLOOD)], check=True,
                                      capture_output=True, text=True, timeout=240).stdout

@@ -3,13 +3,12 @@
 import resource
 import select
 import socket
-import statistics
-import threading
 import time
 
 import daemon
 import oracle
 from daemon import Daemon, MIB, wait_until
+from good_caller import Good
 
 BODY = b'{"asset":"BTC","amount_usd":1000}'
 QUOTE = {"score": 0.62, "confidence": 0.9, "depth1pct_usd": 78034.12}
@@ -29,48 +28,6 @@ def connect(port, peer="127.0.0.1", timeout=10.0, receive=None):
     s.bind((peer, 0))
     s.connect(("127.0.0.1", port))
     return s
-
-
-class Good(threading.Thread):
-    """Asks 50 times a second, every fifth time over a new connection."""
-
-    def __init__(self, port):
-        super().__init__()
-        self.port, self.times, self.failed = port, [], []
-        self.ended = threading.Event()
-
-    def run(self):
-        client, n = daemon.Client(self.port), 0
-        while not self.ended.is_set():
-            begin = time.monotonic()
-            try:
-                if n % 5 == 0:
-                    client.close()  # the next request connects again
-                answer = client.hedge()
-                if answer.status != 200:
-                    self.failed.append(repr(answer))
-            except OSError as error:
-                self.failed.append(repr(error))
-                client.close()
-            self.times.append(time.monotonic() - begin)
-            n += 1
-            self.ended.wait(max(0.0, 0.02 - (time.monotonic() - begin)))
-        client.close()
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.join()
-
-    def report(self, beside):
-        times = sorted(self.times)
-        print(f"{len(times)} good requests beside {beside}: {len(self.failed)} failed, median "
-              f"{statistics.median(times) * 1e3:.1f} ms, p99 "
-              f"{times[int(len(times) * 0.99)] * 1e3:.1f} ms, most {times[-1] * 1e3:.1f} ms",
-              flush=True)
 
 
 def fill(d):
@@ -145,7 +102,7 @@ class Starve(daemon.Case):
     def run_slow(self, what, crowd, allowed_s, every=0.25, reads=True):
         """Steps the crowd until the last has ended; the good caller runs meanwhile."""
         end = time.monotonic() + allowed_s + 20
-        with Good(self.daemon.port) as good:
+        with Good(self.daemon.client()) as good:
             while any(each.ended is None for each in crowd) and time.monotonic() < end:
                 for each in crowd:
                     if each.ended is None and not reads and each.hung_up():
@@ -217,7 +174,7 @@ class Starve(daemon.Case):
                 s = connect(self.daemon.port, PEERS[i % len(PEERS)])
                 s.sendall(b"GET /healthz HTTP/1.1\r\n%s\r\n\r\n" % HOST)
                 crowd.append(s)
-            with Good(self.daemon.port) as good:
+            with Good(self.daemon.client()) as good:
                 time.sleep(3)
             good.report("750 idle ones")
             self.assertEqual(good.failed[:3], [])
@@ -228,7 +185,7 @@ class Starve(daemon.Case):
     def test_600_idle_ones_stay_and_are_served(self):
         crowd = [connect(self.daemon.port, PEERS[i % len(PEERS)]) for i in range(600)]
         try:
-            with Good(self.daemon.port) as good:
+            with Good(self.daemon.client()) as good:
                 for _ in range(3):
                     for s in crowd:
                         s.sendall(ASK)
@@ -272,7 +229,7 @@ class Starve(daemon.Case):
                 s.close()
 
     def test_2000_of_one_peer(self):
-        with Good(self.daemon.port) as good:
+        with Good(self.daemon.client()) as good:
             crowd = []
             for _ in range(2000):
                 crowd.append(connect(self.daemon.port, "127.0.0.21"))
@@ -297,7 +254,7 @@ class Starve(daemon.Case):
         flood(2000)
         before = self.daemon.memory()["VmRSS"]
         begin = time.monotonic()
-        with Good(self.daemon.port) as good:
+        with Good(self.daemon.client()) as good:
             flood(20000)
         took = time.monotonic() - begin
         good.report(f"20,000 connections in {took:.1f} s")

@@ -24,6 +24,9 @@ static const char setup[] = "PRAGMA journal_mode=WAL;"
 /* Folds the WAL into the file and empties it. */
 static const char fold[] = "PRAGMA wal_checkpoint(TRUNCATE)";
 
+/* SEQ:HASH and a NUL. */
+enum { BASE_SIZE = 32 + 2 * HEDGE_HASH_SIZE };
+
 static bool run(journal_file *f, const char *sql)
 {
     return sqlite3_exec(f->db, sql, NULL, NULL, NULL) == SQLITE_OK;
@@ -122,15 +125,26 @@ static int read_row(journal_file *f, uint64_t seq, journal_row *row)
     return n == 1 && row->seq == seq ? 1 : 0;
 }
 
-/* Where the chain of the file begins; nowhere yet: at the first record. */
+static void write_base(const journal_head *base, char out[BASE_SIZE])
+{
+    const int n = snprintf(out, BASE_SIZE, "%" PRIu64 ":", base->seq);
+
+    hex_write(base->hash, HEDGE_HASH_SIZE, out + n);
+}
+
+/* Where the chain of the file begins; nowhere yet: at the first record. What reads the same in
+ * another spelling was changed by others. */
 static bool read_base(journal_file *f)
 {
-    char value[128], *end;
+    char value[128], spelt[BASE_SIZE], *end;
 
     if (!journal_format_setting(f->db, "base", value, sizeof(value)))
         return !journal_format_faulty(f->db);
     f->base.seq = strtoull(value, &end, 10);
-    return f->base.seq > 0 && *end == ':' && hex_read(end + 1, HEDGE_HASH_SIZE, f->base.hash);
+    if (f->base.seq == 0 || *end != ':' || !hex_read(end + 1, HEDGE_HASH_SIZE, f->base.hash))
+        return false;
+    write_base(&f->base, spelt);
+    return strcmp(value, spelt) == 0;
 }
 
 /* The chain goes on from the newest record, so that one has to be sound. */
@@ -194,7 +208,8 @@ static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], cons
 bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX],
                        bool *busy)
 {
-    static const char not_ours[] = "is not a journal of format 1, 2 or 3";
+    static const char not_ours[] = "is not a journal of format 1, 2 or 3; where it was one, "
+                                   "`hedge verify` says more";
     struct stat info;
     int objects;
 
@@ -339,10 +354,9 @@ static bool find_last_to_go(journal_file *f, uint64_t shipped, int64_t before_ns
 
 static bool put_base(journal_file *f, const journal_head *base)
 {
-    char value[32 + 2 * HEDGE_HASH_SIZE];
-    const int n = snprintf(value, sizeof(value), "%" PRIu64 ":", base->seq);
+    char value[BASE_SIZE];
 
-    hex_write(base->hash, HEDGE_HASH_SIZE, value + n);
+    write_base(base, value);
     sqlite3_bind_text(f->put_base, 1, value, -1, SQLITE_STATIC);
     return step(f->put_base);
 }

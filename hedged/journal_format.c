@@ -49,6 +49,9 @@ static const char halt_orders[] =
     "CREATE INDEX IF NOT EXISTS halt_orders ON records (asset, seq, kind, ts_ns)"
     " WHERE kind IN (6, 7)";
 
+/* 16 digits and a NUL. What reads the same in another spelling was changed by others. */
+enum { WRITER_SIZE = 17 };
+
 static bool run(sqlite3 *db, const char *sql)
 {
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
@@ -73,14 +76,20 @@ int journal_format_count(sqlite3 *db)
     return n;
 }
 
+static void write_writer(uint64_t writer, char out[WRITER_SIZE])
+{
+    snprintf(out, WRITER_SIZE, "%016" PRIx64, writer);
+}
+
 bool journal_format_create(sqlite3 *db)
 {
     uint64_t writer;
-    char sql[160];
+    char spelt[WRITER_SIZE], sql[160];
 
     if (getrandom(&writer, sizeof(writer), 0) != (ssize_t)sizeof(writer)) return false;
     writer >>= 4; /* 60 bits fit a decision_id */
-    snprintf(sql, sizeof(sql), "INSERT INTO journal VALUES ('writer','%016" PRIx64 "')", writer);
+    write_writer(writer, spelt);
+    snprintf(sql, sizeof(sql), "INSERT INTO journal VALUES ('writer','%s')", spelt);
     return run(db, "BEGIN IMMEDIATE") && run(db, format_1) && run(db, format_2) &&
            run(db, format_3) && run(db, halt_orders) && run(db, sql) && run(db, "COMMIT") &&
            run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
@@ -116,13 +125,13 @@ static int read_format(sqlite3 *db)
 
 bool journal_format_identify(sqlite3 *db, uint64_t *writer)
 {
-    char value[32], *end;
+    char value[32], spelt[WRITER_SIZE];
 
     if (read_format(db) == 0) return false;
-    if (!journal_format_setting(db, "writer", value, sizeof(value)) || strlen(value) != 16)
-        return false;
-    *writer = strtoull(value, &end, 16);
-    return *end == '\0' && *writer >> 60 == 0;
+    if (!journal_format_setting(db, "writer", value, sizeof(value))) return false;
+    *writer = strtoull(value, NULL, 16);
+    write_writer(*writer, spelt);
+    return strcmp(value, spelt) == 0 && *writer >> 60 == 0;
 }
 
 bool journal_format_upgrade(sqlite3 *db)

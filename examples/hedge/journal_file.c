@@ -214,6 +214,8 @@ static journal_fault check_format(journal_file *file, char *message)
 {
     journal_values v = {0};
     uint8_t writer[8];
+    char spelt[2 * sizeof writer + 1];
+    const char *unfit;
     const journal_fault fault = read_values(file->db, &v, message);
 
     if (fault != JOURNAL_FINE) return fault;
@@ -222,8 +224,19 @@ static journal_fault check_format(journal_file *file, char *message)
     if (strcmp(v.format, "1") != 0 && strcmp(v.format, "2") != 0 && strcmp(v.format, "3") != 0)
         return fail(JOURNAL_FOREIGN, message,
                     "a journal of format '%.32s'; this program knows 1, 2 and 3", v.format);
-    if (!number_read_hex(v.writer, sizeof writer, writer))
-        return fail(JOURNAL_FOREIGN, message, "not a journal: its writer is not 16 hex digits");
+    unfit = journal_tables_unfit(file->db, v.format[0] - '0');
+    if (unfit != NULL)
+        return fail(JOURNAL_FOREIGN, message,
+                    "not a journal: it names format %s, which its table %s does not fit", v.format,
+                    unfit);
+    if (number_read_hex(v.writer, sizeof writer, writer))
+        number_write_hex(writer, sizeof writer, spelt);
+    else
+        spelt[0] = '\0';
+    /* In capitals it would say the same, but no daemon wrote it so. */
+    if (strcmp(v.writer, spelt) != 0)
+        return fail(JOURNAL_FOREIGN, message,
+                    "not a journal: its writer is not 16 hex digits in small letters");
     file->writer = 0;
     for (size_t i = 0; i < sizeof writer; i++)
         file->writer = file->writer << 8 | writer[i];

@@ -7,29 +7,29 @@
 
 typedef struct declared {
     const char *name;
-    bool needed; /* every journal has it; the others came with formats 2 and 3 */
+    int may, must; /* the first formats that may, and must, have it */
     const char *sql;
 } declared;
 
 /* As fold() leaves them. The whole text is compared, since PRAGMA table_xinfo shows no difference
  * between a rowid and `INTEGER PRIMARY KEY DESC` or a table WITHOUT ROWID, which hold any value. */
 static const declared tables[] = {
-    {"journal", true, "create table journal(key text primary key,value text not null)"},
-    {"policies", true,
+    {"journal", 1, 1, "create table journal(key text primary key,value text not null)"},
+    {"policies", 1, 1,
      "create table policies(hash blob primary key,ts_ns integer not null,text text not null)"},
-    {"records", true,
+    {"records", 1, 1,
      "create table records(seq integer primary key,kind integer not null,ts_ns integer not null,"
      "asset text not null,record blob not null,hash blob not null)"},
-    {"certificates", false,
+    {"certificates", 1, 2,
      "create table certificates(curve_hash blob not null,build text not null,ts_ns integer not "
      "null,primary key(curve_hash,build))"},
-    {"parked", false,
+    {"parked", 2, 2,
      "create table parked(seq integer primary key,ts_ns integer not null,reason text not null,"
      "record blob not null,previous blob not null,hash blob not null)"},
-    {"keys", false,
+    {"keys", 2, 2,
      "create table keys(key text primary key,ts_ns integer not null,record blob not null)without "
      "rowid"},
-    {"halts", false,
+    {"halts", 3, 3,
      "create table halts(asset text primary key,ts_ns integer not null,seq integer not null,actor "
      "text not null,reason text not null)without rowid"},
 };
@@ -110,6 +110,12 @@ static bool read_schema(sqlite3 *db, bool seen[TABLE_COUNT], char *message, size
     return message[0] == '\0' && step == SQLITE_DONE;
 }
 
+static bool is_there(sqlite3 *db, const char *table)
+{
+    return sqlite3_table_column_metadata(db, "main", table, NULL, NULL, NULL, NULL, NULL, NULL) ==
+           SQLITE_OK;
+}
+
 bool journal_tables_check(sqlite3 *db, char *message, size_t capacity)
 {
     bool seen[TABLE_COUNT] = {false};
@@ -117,10 +123,9 @@ bool journal_tables_check(sqlite3 *db, char *message, size_t capacity)
     message[0] = '\0';
     if (!read_schema(db, seen, message, capacity)) return false;
     for (size_t i = 0; i < TABLE_COUNT; i++) {
-        const bool there = sqlite3_table_column_metadata(db, "main", tables[i].name, NULL, NULL,
-                                                         NULL, NULL, NULL, NULL) == SQLITE_OK;
+        const bool there = is_there(db, tables[i].name);
 
-        if (!there && tables[i].needed)
+        if (!there && tables[i].must == 1)
             snprintf(message, capacity, "a database without its tables");
         else if (there && !seen[i])
             snprintf(message, capacity, "its table %s is not declared as a journal's",
@@ -128,4 +133,14 @@ bool journal_tables_check(sqlite3 *db, char *message, size_t capacity)
         if (message[0] != '\0') return false;
     }
     return true;
+}
+
+const char *journal_tables_unfit(sqlite3 *db, int format)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        const bool there = is_there(db, tables[i].name);
+
+        if (there ? format < tables[i].may : format >= tables[i].must) return tables[i].name;
+    }
+    return NULL;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "journal_file.h"
+#include "number.h"
 #include "parked.h"
 #include "source.h"
 
@@ -172,13 +173,24 @@ static bool check_base(source *s, const source_place *base)
     return fine;
 }
 
+/* As the daemon writes it: what reads the same with other zeros or capitals was changed. */
+static bool is_spelt(const char *text, const source_place *place)
+{
+    char spelt[NUMBER_TEXT_MAX + 2 * HEDGE_HASH_SIZE + 1];
+    const int n = snprintf(spelt, sizeof spelt, "%" PRIu64 ":", place->seq);
+
+    number_write_hex(place->hash, HEDGE_HASH_SIZE, spelt + n);
+    return strcmp(text, spelt) == 0;
+}
+
 /* Where the chain begins, if records have left. */
 static bool take_base(source *s, source_chain *chain)
 {
     const file_state *f = s->state;
 
     if (f->file.base[0] == '\0') return true;
-    if (!source_read_place(f->file.base, &chain->base) || chain->base.seq == 0)
+    if (!source_read_place(f->file.base, &chain->base) || chain->base.seq == 0 ||
+        !is_spelt(f->file.base, &chain->base))
         return source_fail(s, "not_a_journal",
                            "not a journal: its base is not SEQ:HASH of a record from 1 on");
     return check_base(s, &chain->base);

@@ -76,7 +76,7 @@ class FileCase(test_audit.AuditCase):
 class Honest(FileCase):
     def test_a_journal_of_format_1(self):
         path = self.sql(self.copied(), *(f"DROP TABLE {name}" for name in
-                                         ("parked", "keys", "certificates")),
+                                         ("parked", "keys", "certificates", "halts")),
                         "UPDATE journal SET value = '1' WHERE key = 'format'")
         answer = strict_json(self.run_ok("verify", path, "--head", self.head, "--json"))
         self.assertEqual((answer["parked"], answer["parked_alone"]), (0, 0))
@@ -240,6 +240,28 @@ class Forged(FileCase):
                 self.copied(), ("INSERT INTO journal VALUES ('base', ?)", (place,))),
                 "not_a_journal")
         self.refused_by_all("no record is behind its base", self.left(len(self.rows)), "truncated")
+
+    def test_values_in_another_spelling(self):
+        """They read the same; only the daemon's own spelling was written by a daemon."""
+        honest = f"40:{self.rows[39][5].hex()}"
+        for place in (honest.upper(), "0" + honest, " " + honest, "+" + honest):
+            self.refused_by_all("base is not SEQ:HASH", self.sql(
+                self.left(40), ("UPDATE journal SET value = ? WHERE key = 'base'", (place,))),
+                "not_a_journal")
+        for change in ("'ABCDEF' || substr(value, 7)", "' ' || substr(value, 2)",
+                       "'+' || substr(value, 2)", "'0x' || substr(value, 3)"):
+            self.refused_by_all("16 hex digits in small letters", self.sql(
+                self.copied(), f"UPDATE journal SET value = {change} WHERE key = 'writer'"),
+                "not_a_journal")
+
+    def test_a_format_that_the_tables_do_not_fit(self):
+        for value, drop, table in (("1", (), "parked"), ("2", (), "halts"),
+                                   ("3", ("halts",), "halts"), ("2", ("halts", "keys"), "keys"),
+                                   ("1", ("halts", "keys"), "parked"),
+                                   ("3", ("certificates",), "certificates")):
+            path = self.sql(self.copied(), *(f"DROP TABLE {name}" for name in drop),
+                            ("UPDATE journal SET value = ? WHERE key = 'format'", (value,)))
+            self.refused_by_all(f"format {value}, which its table {table}", path, "not_a_journal")
 
     def test_a_key_of_the_journal_twice(self):
         honest = f"40:{self.rows[39][5].hex()}"

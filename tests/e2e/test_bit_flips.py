@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Any bit changed in a journal file is found by `hedge verify`, or changes nothing that is kept.
 
-HEDGE_FLIPS sets how many bits are tried (10,000), HEDGE_FLIP_SEED repeats a run.
+HEDGE_FLIPS sets how many bits are tried (10,000), HEDGE_FLIP_SEED repeats a run. Each bit of what the
+file says of itself, its format, its writer and where its chain begins, is tried in every run.
 """
 import os
 import random
 import shutil
 import sqlite3
+import struct
 import threading
 import time
 
@@ -51,6 +53,32 @@ def differences(was, now):
                 if (a[k], a[half + k]) != (b[k], b[half + k]):
                     out.append(f"{table} row {number}: {column} ({b[half + k].decode()})")
     return "; ".join(out[:4])
+
+
+def own_bits(path):
+    """The bits of the page of the table `journal` that hold something (SQLite's format, 1.6)."""
+    base = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+    size, = base.execute("PRAGMA page_size").fetchone()
+    root, = base.execute("SELECT rootpage FROM sqlite_master WHERE name = 'journal'").fetchone()
+    base.close()
+    with open(path, "rb") as f:
+        page = os.pread(f.fileno(), size, (root - 1) * size)
+    cells, begin = struct.unpack_from(">HH", page, 3)
+    held = [*range(8 + 2 * cells), *range(begin, size)]
+    return [((root - 1) * size + byte) * 8 + bit for byte in held for bit in range(8)]
+
+
+def leave(path):
+    """A copy of a journal whose first 40 records have left for Postgres: its path."""
+    copy = os.path.join(daemon.new_folder(), "left.db")
+    shutil.copyfile(path, copy)
+    base = sqlite3.connect(copy)
+    digest, = base.execute("SELECT hash FROM records WHERE seq = 40").fetchone()
+    base.execute("INSERT INTO journal VALUES ('base', ?)", (f"40:{digest.hex()}",))
+    base.execute("DELETE FROM records WHERE seq <= 40")
+    base.commit()
+    base.close()
+    return copy
 
 
 class Flipper(threading.Thread):
@@ -120,32 +148,39 @@ class BitFlips(daemon.Case):
         self.assertEqual(daemon.hedge("verify", d.journal_path)[0], 0)
         return d.journal_path
 
-    def test_every_changed_bit_is_found(self):
-        path = self.journal()
-        size = os.path.getsize(path)
+    def check_bits(self, path, bits, why):
+        """Flips each of them in copies of the file: how many were found."""
         whole = contents(path)
-        records = len(whole[2])
-        print(f"\n  seed {SEED}: {FLIPS} of {size * 8} bits, {records} records, "
-              f"{len(whole[1])} policies", flush=True)
-        self.assertGreater(records, 300)
-        self.assertGreaterEqual(len(whole[1]), 9)
-        bits = random.Random(SEED).sample(range(size * 8), min(FLIPS, size * 8))
         workers = max(2, os.cpu_count() or 2)
-        begin = time.monotonic()
         flippers = [Flipper(path, bits[i::workers], whole) for i in range(workers)]
+        begin = time.monotonic()
         for f in flippers:
             f.start()
         for f in flippers:
             f.join()
-        self.assertEqual([f.fault for f in flippers if f.fault], [])
+        self.assertEqual([f.fault for f in flippers if f.fault], [], why)
         missed = [m for f in flippers for m in f.missed]
         found, harmless = sum(f.found for f in flippers), sum(f.harmless for f in flippers)
-        print(f"  {found} found, {harmless} change nothing that is kept, {len(missed)} missed, in "
-              f"{time.monotonic() - begin:.0f} s", flush=True)
-        self.assertEqual([o for f in flippers for o in f.odd][:3], [], f"seed {SEED}")
-        self.assertEqual(missed[:20], [], f"seed {SEED}: {len(missed)} of {len(bits)} changed bits "
-                                         "alter what is kept and are not found")
-        self.assertGreater(found, len(bits) // 2)
+        print(f"  {why}: {found} found, {harmless} change nothing that is kept, {len(missed)} "
+              f"missed, in {time.monotonic() - begin:.0f} s", flush=True)
+        self.assertEqual([o for f in flippers for o in f.odd][:3], [], why)
+        self.assertEqual(missed[:20], [], f"{why}: {len(missed)} of {len(bits)} changed bits alter "
+                                          "what is kept and are not found")
+        return found
+
+    def test_every_changed_bit_is_found(self):
+        path = self.journal()
+        size = os.path.getsize(path)
+        whole = contents(path)
+        self.assertGreater(len(whole[2]), 300)
+        self.assertGreaterEqual(len(whole[1]), 9)
+        print(f"\n  {size * 8} bits, {len(whole[2])} records, {len(whole[1])} policies", flush=True)
+        for what, copy in (("what it says of itself", path),
+                           ("and of where it begins", leave(path))):
+            bits = own_bits(copy)
+            self.assertGreater(self.check_bits(copy, bits, what), len(bits) // 2)
+        bits = random.Random(SEED).sample(range(size * 8), min(FLIPS, size * 8))
+        self.assertGreater(self.check_bits(path, bits, f"seed {SEED}"), len(bits) // 2)
 
 
 if __name__ == "__main__":

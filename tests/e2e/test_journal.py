@@ -282,7 +282,11 @@ class Journal(daemon.Case):
                                    "(SELECT max(seq) FROM records)"),
                 ("a gap", "DELETE FROM records WHERE seq = (SELECT max(seq) - 1 FROM records)"),
                 ("another writer", "UPDATE journal SET value = '0000000000000001' "
-                                   "WHERE key = 'writer'")):
+                                   "WHERE key = 'writer'"),
+                ("a writer in another spelling", "UPDATE journal SET value = ' ' || "
+                                                 "substr(value, 2) WHERE key = 'writer'"),
+                ("a base in another spelling", "INSERT INTO journal SELECT 'base', '01:' || "
+                                               "lower(hex(hash)) FROM records WHERE seq = 1")):
             path = journal.copy(d.journal_path, os.path.join(daemon.new_folder(), "journal.db"))
             base = sqlite3.connect(path)
             base.execute("DROP TRIGGER records_no_update")

@@ -5,6 +5,7 @@
 #include "hex.h"
 #include "journal_format.h"
 #include "log.h"
+#include "wal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -205,6 +206,36 @@ static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], cons
     return fail(f, message, path, sqlite3_errmsg(f->db));
 }
 
+/* What SQLite would pass over was acknowledged, and its numbers would be given again. False:
+ * message; the -wal stays as it is. */
+static bool check_wal(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path,
+                      bool *busy)
+{
+    sqlite3_stmt *s;
+    uint64_t frame;
+    size_t page_size = 0;
+
+    if (!prepare(f, "PRAGMA page_size", &s)) return fail_sqlite(f, message, path, busy);
+    if (sqlite3_step(s) == SQLITE_ROW) page_size = (size_t)sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    if (page_size == 0) return fail_sqlite(f, message, path, busy);
+    switch (wal_check(f->main_file.path, page_size, &frame)) {
+    case WAL_FINE:
+        return true;
+    case WAL_UNREADABLE:
+        *busy = true;
+        return fail(f, message, path, "its -wal file cannot be read now");
+    default:
+        sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        LOG(LOG_ERROR, "journal_wal_damaged", LOG_TEXT("journal", path),
+            LOG_NUMBER("frame", frame));
+        return fail(
+            f, message, path,
+            "its -wal file is damaged in front of commits that were whole; keep both, bring "
+            "both back from a copy, or start with another file");
+    }
+}
+
 bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX],
                        bool *busy)
 {
@@ -235,6 +266,7 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
         return journal_format_faulty(f->db)
                    ? fail_sqlite(f, message, path, busy)
                    : fail(f, message, path, "lies on a file system that cannot hold a WAL");
+    if (!check_wal(f, message, path, busy)) return false;
     if (objects == 0 && !journal_format_create(f->db)) return fail_sqlite(f, message, path, busy);
     if (!journal_format_identify(f->db, &f->writer))
         return journal_format_faulty(f->db) ? fail_sqlite(f, message, path, busy)

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../hedged/wal.h"
 #include "journal_tables.h"
 #include "number.h"
 
@@ -244,6 +246,38 @@ static journal_fault check_format(journal_file *file, char *message)
     return JOURNAL_FINE;
 }
 
+static uint64_t page_size(sqlite3 *db)
+{
+    sqlite3_stmt *row = NULL;
+    uint64_t size = 0;
+
+    sqlite3_prepare_v2(db, "PRAGMA page_size", -1, &row, NULL);
+    if (sqlite3_step(row) == SQLITE_ROW) size = (uint64_t)sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    return size;
+}
+
+/* SQLite passes over the commits behind a damaged frame without a word. */
+static journal_fault check_wal(sqlite3 *db, const char *path, char *message)
+{
+    uint64_t frame;
+
+    /* The first read takes the lock, so that no daemon writes meanwhile. */
+    if (sqlite3_exec(db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL) != SQLITE_OK)
+        return fail_sqlite(db, message);
+    switch (wal_check(path, page_size(db), &frame)) {
+    case WAL_FINE:
+        return JOURNAL_FINE;
+    case WAL_UNREADABLE:
+        return fail(JOURNAL_UNREADABLE, message, "its -wal file: %s", strerror(errno));
+    default:
+        return fail(JOURNAL_DAMAGED, message,
+                    "damaged: its -wal file, at frame %" PRIu64 " (0 is its header), in front of "
+                    "commits that were whole and that SQLite would pass over",
+                    frame);
+    }
+}
+
 static journal_fault check_tables(sqlite3 *db, char *message)
 {
     char why[JOURNAL_MESSAGE_MAX / 2];
@@ -272,6 +306,8 @@ journal_fault journal_file_open(const char *path, journal_file *file,
     /* The file comes from anywhere: its schema is not to be trusted. */
     sqlite3_db_config(file->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(file->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (file->lock < 0) fault = check_wal(file->db, real, message);
+    if (fault != JOURNAL_FINE) return fault;
     fault = check_tables(file->db, message);
     return fault == JOURNAL_FINE ? check_format(file, message) : fault;
 }

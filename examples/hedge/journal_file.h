@@ -12,7 +12,8 @@ typedef enum journal_fault {
     JOURNAL_FINE,
     JOURNAL_UNREADABLE, /* it does not exist, or may not be read */
     JOURNAL_IN_USE,     /* a daemon owns it */
-    JOURNAL_FOREIGN     /* it is something else, or of a format we do not know */
+    JOURNAL_FOREIGN,    /* it is something else, or of a format we do not know */
+    JOURNAL_DAMAGED     /* what was in it is not all there any more */
 } journal_fault;
 
 typedef struct journal_file {

@@ -200,7 +200,7 @@ bool source_file_open(source *s, const char *path)
 {
     static const source_ops ops = {
         .start = start, .next = next, .policies = policies, .close = close_file};
-    static const char *const names[] = {NULL, "unreadable", "in_use", "not_a_journal"};
+    static const char *const names[] = {NULL, "unreadable", "in_use", "not_a_journal", "damaged"};
     file_state *f = calloc(1, sizeof *f);
     char message[JOURNAL_MESSAGE_MAX] = "";
     journal_fault opened;

@@ -279,7 +279,8 @@ class Limits(daemon.Case):
                     s.close()
 
     def test_over_the_most_there_may_be_is_503(self):
-        with Daemon(oracle.policy(calm=True), http_connections=64, http_connections_per_peer=0) as d:
+        with Daemon(oracle.policy(calm=True), http_connections=64, http_connections_per_peer=0,
+                    http_body_ms=60000) as d:  # the crowd stays until it is dismissed
             crowd = [connect(d.port) for _ in range(64)]
             try:
                 for s in crowd:

@@ -212,11 +212,24 @@ static journal_fault read_values(sqlite3 *db, journal_values *v, char *message)
     return step == SQLITE_DONE ? JOURNAL_FINE : fail_sqlite(db, message);
 }
 
+/* In capitals it would say the same, but no daemon wrote it so. */
+static bool read_writer(const char *text, uint64_t *writer)
+{
+    uint8_t bytes[8] = {0};
+    char spelt[2 * sizeof bytes + 1];
+
+    if (!number_read_hex(text, sizeof bytes, bytes)) return false;
+    number_write_hex(bytes, sizeof bytes, spelt);
+    if (strcmp(text, spelt) != 0) return false;
+    *writer = 0;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        *writer = *writer << 8 | bytes[i];
+    return true;
+}
+
 static journal_fault check_format(journal_file *file, char *message)
 {
     journal_values v = {0};
-    uint8_t writer[8];
-    char spelt[2 * sizeof writer + 1];
     const char *unfit;
     const journal_fault fault = read_values(file->db, &v, message);
 
@@ -231,17 +244,9 @@ static journal_fault check_format(journal_file *file, char *message)
         return fail(JOURNAL_FOREIGN, message,
                     "not a journal: it names format %s, which its table %s does not fit", v.format,
                     unfit);
-    if (number_read_hex(v.writer, sizeof writer, writer))
-        number_write_hex(writer, sizeof writer, spelt);
-    else
-        spelt[0] = '\0';
-    /* In capitals it would say the same, but no daemon wrote it so. */
-    if (strcmp(v.writer, spelt) != 0)
+    if (!read_writer(v.writer, &file->writer))
         return fail(JOURNAL_FOREIGN, message,
                     "not a journal: its writer is not 16 hex digits in small letters");
-    file->writer = 0;
-    for (size_t i = 0; i < sizeof writer; i++)
-        file->writer = file->writer << 8 | writer[i];
     memcpy(file->base, v.base, sizeof file->base);
     return JOURNAL_FINE;
 }

@@ -254,6 +254,16 @@ class Forged(FileCase):
                 self.copied(), f"UPDATE journal SET value = {change} WHERE key = 'writer'"),
                 "not_a_journal")
 
+    def test_a_writer_that_is_not_there(self):
+        """With records, and without: then none of them could belie what is read for it."""
+        for gone in ((), ("records",), ("records", "policies", "halts")):
+            for how in ("DELETE FROM journal WHERE key = 'writer'",
+                        "UPDATE journal SET key = 'Writer' WHERE key = 'writer'",
+                        "UPDATE journal SET value = substr(value, 2) WHERE key = 'writer'"):
+                self.refused_by_all("not a journal", self.sql(
+                    self.copied(), *(f"DELETE FROM {table}" for table in gone), how),
+                    "not_a_journal")
+
     def test_a_format_that_the_tables_do_not_fit(self):
         for value, drop, table in (("1", (), "parked"), ("2", (), "halts"),
                                    ("3", ("halts",), "halts"), ("2", ("halts", "keys"), "keys"),

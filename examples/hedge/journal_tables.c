@@ -36,6 +36,25 @@ static const declared tables[] = {
 
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0], SQL_MAX = 512 };
 
+#define APPEND_ONLY "begin select raise(abort,'the journal is append-only'); end"
+
+/* The triggers that a daemon makes; another one would run whenever a daemon writes. The last is
+ * that of format 1. */
+static const char *const triggers[] = {
+    "create trigger records_no_update before update on records " APPEND_ONLY,
+    "create trigger policies_no_update before update on policies " APPEND_ONLY,
+    "create trigger policies_no_delete before delete on policies " APPEND_ONLY,
+    "create trigger records_no_delete before delete on records when old.seq > ifnull((select "
+    "cast(value as integer)from journal where key = 'base'),0)" APPEND_ONLY,
+    "create trigger records_no_delete before delete on records " APPEND_ONLY,
+};
+
+/* The indexes that a daemon makes; they are searched by these names. */
+static const char *const indexes[] = {
+    "create index keys_by_age on keys(ts_ns)",
+    "create index halt_orders on records(asset,seq,kind,ts_ns)where kind in(6,7)",
+};
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
@@ -46,16 +65,23 @@ static bool is_mark(char c)
     return c == '(' || c == ')' || c == ',';
 }
 
-/* Writes a statement in small letters, with a space only where two words would run together.
- * False: it is longer than any of ours. */
+/* Writes a statement in small letters, with a space only where two words would run together; what
+ * stands between quotes stays as it is. False: it is longer than any of ours. */
 static bool fold(const char *sql, char folded[SQL_MAX])
 {
+    bool quoted = false;
     size_t at = 0;
 
     for (; *sql != '\0'; sql++) {
-        const char c = (char)(*sql >= 'A' && *sql <= 'Z' ? *sql - 'A' + 'a' : *sql);
+        const bool small = quoted || *sql < 'A' || *sql > 'Z';
+        const char c = (char)(small ? *sql : *sql - 'A' + 'a');
 
         if (at + 2 >= SQL_MAX) return false;
+        if (c == '\'') quoted = !quoted;
+        if (quoted) {
+            folded[at++] = c;
+            continue;
+        }
         if (is_space(c)) {
             if (at > 0 && folded[at - 1] != ' ' && !is_mark(folded[at - 1])) folded[at++] = ' ';
             continue;
@@ -79,17 +105,80 @@ static bool is_plain(const char *sql)
     return false;
 }
 
-/* Notes which of our tables one row of the schema declares; false: it is nothing plain. */
-static bool take(sqlite3_stmt *row, bool seen[TABLE_COUNT])
+static bool is_one_of(const char *folded, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(folded, list[i]) == 0) return true;
+    return false;
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Steps over a word and the text behind it; NULL: something else is there. */
+static const char *step_over(const char *p, const char *behind)
+{
+    const char *end = p;
+
+    while (is_word(*end))
+        end++;
+    return end > p && strncmp(end, behind, strlen(behind)) == 0 ? end + strlen(behind) : NULL;
+}
+
+/* Of columns alone, as `create index NAME on TABLE(a,b)`, and by a name that is none of ours.
+ * Neither an expression nor a condition, which would be worked out for each row. */
+static bool is_of_columns(const char *folded)
+{
+    const char *const name = folded + strlen("create index ");
+    const char *p = step_over(name, " on ");
+
+    if (p == NULL || strncmp(name, "keys_by_age ", 12) == 0 ||
+        strncmp(name, "halt_orders ", 12) == 0)
+        return false;
+    p = step_over(p, "(");
+    while (p != NULL && step_over(p, ",") != NULL)
+        p = step_over(p, ",");
+    p = p != NULL ? step_over(p, ")") : NULL;
+    return p != NULL && *p == '\0';
+}
+
+/* A trigger or an index that a journal may have. A UNIQUE one would refuse or remove rows. */
+static bool is_known(const char *sql)
+{
+    char folded[SQL_MAX];
+
+    if (!fold(sql, folded)) return false;
+    if (strncmp(folded, "create index ", 13) == 0)
+        return is_one_of(folded, indexes, sizeof indexes / sizeof indexes[0]) ||
+               is_of_columns(folded);
+    return is_one_of(folded, triggers, sizeof triggers / sizeof triggers[0]);
+}
+
+/* Notes which of our tables one row of the schema declares. False: `message` says what it is. */
+static bool take(sqlite3_stmt *row, bool seen[TABLE_COUNT], char *message, size_t capacity)
 {
     const char *type = (const char *)sqlite3_column_text(row, 0);
     const char *sql = (const char *)sqlite3_column_text(row, 1);
+    const char *name = (const char *)sqlite3_column_text(row, 3);
     const bool is_table = type != NULL && strcmp(type, "table") == 0;
     char folded[SQL_MAX];
 
     /* The index of a primary key has no statement. */
-    if (sql == NULL) return type != NULL && strcmp(type, "index") == 0;
-    if (!is_plain(sql) || is_table != (strncmp(sql, "CREATE TABLE ", 13) == 0)) return false;
+    if (sql == NULL ? type == NULL || strcmp(type, "index") != 0
+                    : !is_plain(sql) || is_table != (strncmp(sql, "CREATE TABLE ", 13) == 0)) {
+        snprintf(message, capacity,
+                 "it holds a view, a virtual table or another thing that no journal has");
+        return false;
+    }
+    if (sql == NULL) return true;
+    if (!is_table && !is_known(sql)) {
+        snprintf(message, capacity, "no journal has its %s %.100s",
+                 strncmp(sql, "CREATE TRIGGER ", 15) == 0 ? "trigger" : "index",
+                 name != NULL ? name : "without a name");
+        return false;
+    }
     if (!is_table || !fold(sql, folded)) return true;
     for (size_t i = 0; i < TABLE_COUNT; i++)
         if (strcmp(folded, tables[i].sql) == 0) seen[i] = sqlite3_column_int64(row, 2) > 0;
@@ -99,15 +188,14 @@ static bool take(sqlite3_stmt *row, bool seen[TABLE_COUNT])
 static bool read_schema(sqlite3 *db, bool seen[TABLE_COUNT], char *message, size_t capacity)
 {
     sqlite3_stmt *rows = NULL;
+    bool fine = true;
     int step;
 
-    sqlite3_prepare_v2(db, "SELECT type, sql, rootpage FROM sqlite_master", -1, &rows, NULL);
-    while ((step = sqlite3_step(rows)) == SQLITE_ROW && message[0] == '\0')
-        if (!take(rows, seen))
-            snprintf(message, capacity,
-                     "it holds a view, a virtual table or another thing that no journal has");
+    sqlite3_prepare_v2(db, "SELECT type, sql, rootpage, name FROM sqlite_master", -1, &rows, NULL);
+    while ((step = sqlite3_step(rows)) == SQLITE_ROW && fine)
+        fine = take(rows, seen, message, capacity);
     sqlite3_finalize(rows);
-    return message[0] == '\0' && step == SQLITE_DONE;
+    return fine && step == SQLITE_DONE;
 }
 
 static bool is_there(sqlite3 *db, const char *table)

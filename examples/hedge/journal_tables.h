@@ -10,7 +10,9 @@
 /* The file holds plain tables, indexes and triggers alone, and each table that the daemon makes is
  * declared in the daemon's words (docs/journal.md), spaces and case aside. Then a row's number is a
  * whole number that no other row has, and nothing that the file itself says is run by reading it: a
- * view, a virtual table or a generated column could answer anything, or never end. False: message
+ * view, a virtual table or a generated column could answer anything, or never end. Its triggers are
+ * the daemon's own (they may be missing), and no index but the daemon's own has a condition, an
+ * expression or unique rows: any of those would change or drop what a daemon writes. False: message
  * says why, or is empty where SQLite knows (sqlite3_errmsg). */
 bool journal_tables_check(sqlite3 *db, char *message, size_t capacity);
 

@@ -191,6 +191,61 @@ class Forged(FileCase):
             base.close()
             self.found("not a journal", "verify", path, fault="not_a_journal")
 
+    def test_triggers_that_are_not_the_journals(self):
+        """Each would run in the daemon: the first makes it answer and keep nothing."""
+        abort = "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        for name, trigger in (
+                ("z", "z BEFORE INSERT ON records BEGIN SELECT RAISE(IGNORE); END"),
+                ("z", "z AFTER INSERT ON halts BEGIN DELETE FROM halts; END"),
+                ("records_no_update", f"records_no_update AFTER UPDATE ON records {abort}"),
+                ("records_no_update", f"records_no_update BEFORE UPDATE ON halts {abort}"),
+                ("records_no_update", f"records_no_update BEFORE UPDATE OF hash ON records {abort}"),
+                ("policies_no_insert", f"policies_no_insert BEFORE INSERT ON policies {abort}"),
+                ("records_no_delete", "records_no_delete BEFORE DELETE ON records WHEN OLD.seq > "
+                 "ifnull((SELECT CAST(value AS INTEGER) FROM journal WHERE key = 'BASE'), 0) "
+                 + abort)):
+            with self.subTest(trigger=trigger):
+                self.refused_by_all(f"no journal has its trigger {name}$", self.sql(
+                    self.copied(), "CREATE TRIGGER " + trigger), "not_a_journal")
+        path = self.sql(self.copied(), "CREATE TRIGGER \"\x1b[2J\x9b\" BEFORE INSERT ON keys "
+                                       "BEGIN SELECT RAISE(IGNORE); END")
+        self.refused_by_all(r"no journal has its trigger \\x1b\[2J", path, "not_a_journal")
+
+    def test_the_journals_own_triggers(self):
+        """There or not, as older daemons wrote them, and whatever their spaces and letters' case."""
+        base = sqlite3.connect(self.path)
+        own = base.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        base.close()
+        self.assertEqual(len(own), 4)
+        self.run_ok("verify", self.path)
+        for name, sql in own:
+            self.run_ok("verify", self.sql(self.copied(), sql))
+            self.run_ok("verify", self.sql(self.copied(), sql.replace("BEFORE", " before\n\t")))
+            self.refused_by_all(f"trigger {name}$", self.sql(
+                self.copied(), sql.replace("ABORT", "IGNORE").replace(
+                    ", 'the journal is append-only'", "")), "not_a_journal")
+        self.run_ok("verify", self.sql(
+            self.copied(), "CREATE TRIGGER records_no_delete BEFORE DELETE ON records BEGIN SELECT "
+                           "RAISE(ABORT, 'the journal is append-only'); END"))
+
+    def test_indexes_that_no_journal_has(self):
+        """A UNIQUE one lets the daemon's own rows drop each other; others run what they name."""
+        for name, index in (("u", "UNIQUE INDEX u ON keys((1))"),
+                            ("u", "UNIQUE INDEX u ON records (hash)"),
+                            ("i", "INDEX i ON records (hex(record))"),
+                            ("i", "INDEX i ON records (seq) WHERE asset <> 'BTC'"),
+                            ("i", "INDEX i ON records (asset COLLATE NOCASE)"),
+                            ("halt_orders", "INDEX halt_orders ON records (asset)"),
+                            ("halt_orders", "INDEX halt_orders ON records (asset, seq, kind, ts_ns)"
+                                            " WHERE kind IN (6, 8)"),
+                            ("keys_by_age", "INDEX keys_by_age ON keys (record)")):
+            with self.subTest(index=index):
+                self.refused_by_all(f"no journal has its index {name}$", self.sql(
+                    self.copied(), f"DROP INDEX IF EXISTS {name}", "CREATE " + index),
+                    "not_a_journal")
+        self.run_ok("verify", self.sql(self.copied(), "CREATE INDEX i ON records (ts_ns, asset)",
+                                       "DROP INDEX halt_orders", "DROP INDEX keys_by_age"))
+
     def test_pages_that_come_twice(self):
         """As in a table whose pages were tied so that its rows come again and again."""
         path = self.copied()

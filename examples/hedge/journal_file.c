@@ -34,9 +34,6 @@
  * format, section 1.3.10 and os.h). A daemon holds all of it for writing. */
 enum { SHARED_RANGE = 0x40000002, SHARED_LENGTH = 510 };
 
-/* Rows of the table `journal`: the daemon writes three, and none repeats. */
-enum { VALUES_MAX = 64 };
-
 static journal_fault fail(journal_fault fault, char *message, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -166,7 +163,7 @@ typedef struct journal_values {
     char format[64], writer[64], base[96]; /* "": not there */
 } journal_values;
 
-/* Takes one row; false: it is not two texts, or its key is there already. */
+/* Takes one row; false: it is not two texts, or its key is none of ours or there already. */
 static bool take_value(sqlite3_stmt *row, journal_values *v)
 {
     const struct {
@@ -191,8 +188,9 @@ static bool take_value(sqlite3_stmt *row, journal_values *v)
         if (known[i].value[0] != '\0' || value[0] == '\0' || strlen(value) >= known[i].capacity)
             return false;
         memcpy(known[i].value, value, strlen(value) + 1);
+        return true;
     }
-    return true;
+    return false;
 }
 
 /* All of the table itself: its index could lead elsewhere. */
@@ -200,15 +198,16 @@ static journal_fault read_values(sqlite3 *db, journal_values *v, char *message)
 {
     sqlite3_stmt *rows = NULL;
     bool fine = true;
-    int n = 0, step;
+    int step;
 
     sqlite3_prepare_v2(db, "SELECT key, value FROM journal NOT INDEXED", -1, &rows, NULL);
     while ((step = sqlite3_step(rows)) == SQLITE_ROW && fine)
-        fine = ++n <= VALUES_MAX && take_value(rows, v);
+        fine = take_value(rows, v);
     sqlite3_finalize(rows);
     if (!fine)
         return fail(JOURNAL_FOREIGN, message,
-                    "not a journal: its table journal does not hold each key once, as text");
+                    "not a journal: its table journal does not hold format, writer and base alone, "
+                    "each once and as text");
     return step == SQLITE_DONE ? JOURNAL_FINE : fail_sqlite(db, message);
 }
 

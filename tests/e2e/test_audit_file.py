@@ -334,10 +334,17 @@ class Forged(FileCase):
             first = ("INSERT INTO journal VALUES ('base', ?)", (honest,))
             path = self.past_index("journal", first, ("INSERT INTO journal VALUES (?, ?)",
                                                       (key, value)))
-            self.refused_by_all("each key once", path, "not_a_journal")
-        self.refused_by_all("each key once", self.sql(
+            self.refused_by_all("each once", path, "not_a_journal")
+        self.refused_by_all("each once", self.sql(
             self.copied(), "UPDATE journal SET value = CAST(value AS BLOB) WHERE key = 'writer'"),
             "not_a_journal")
+
+    def test_a_key_of_the_journal_that_is_unknown(self):
+        for key, value in (("x", "y"), ("FORMAT", "3"), ("base ", "50:abc"), ("bbse", "1:2"),
+                           ("", "")):
+            self.refused_by_all("format, writer and base alone", self.sql(
+                self.copied(), ("INSERT INTO journal VALUES (?, ?)", (key, value))),
+                "not_a_journal")
 
     # ---- policies
     def test_a_policy_twice(self):

@@ -119,7 +119,7 @@ static bool check_policy(const check *c, const hedge_record *record, const polic
 
     if (!has_policy(record->kind)) return true;
     if (record->kind == HEDGE_RECORD_POLICY || record->kind == HEDGE_RECORD_SHADOW_POLICY)
-        policy_set_date(c->policies, record->policy_hash, record->ts_ns);
+        policy_set_date(c->policies, record->policy_hash, record->seq, record->ts_ns);
     if (*known != NULL && memcmp((*known)->hash, record->policy_hash, HEDGE_HASH_SIZE) == 0)
         return true;
     *known = policy_set_find(c->policies, record->policy_hash, message);

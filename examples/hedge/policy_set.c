@@ -130,13 +130,20 @@ static bool visit(void *context, const uint8_t hash[HEDGE_HASH_SIZE], const char
     return true;
 }
 
-void policy_set_date(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE], int64_t ts_ns)
+void policy_set_date(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE], uint64_t seq,
+                     int64_t ts_ns)
 {
+    policy_entry *entry;
     bool there;
+    size_t at;
 
     pthread_mutex_lock(&set->mutex);
-    const size_t at = place_of(set, hash, &there);
-    if (there && set->entries[at]->ts_ns == ts_ns) set->entries[at]->dated = true;
+    at = place_of(set, hash, &there);
+    entry = there ? set->entries[at] : NULL;
+    if (entry != NULL && (entry->first_seq == 0 || seq < entry->first_seq)) {
+        entry->first_seq = seq;
+        entry->dated = entry->ts_ns == ts_ns;
+    }
     pthread_mutex_unlock(&set->mutex);
 }
 

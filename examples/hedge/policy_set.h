@@ -17,7 +17,8 @@ typedef struct policy_entry {
     hedge_policy *policy; /* NULL in a set that keeps none */
     bool has_ts;          /* the source says when it first went live, */
     int64_t ts_ns;
-    bool dated; /* and a record says so, too */
+    uint64_t first_seq; /* the first record that says it went live; 0: none was seen */
+    bool dated;         /* and that one bears this time, too */
 } policy_entry;
 
 typedef struct policy_set {
@@ -39,9 +40,11 @@ bool policy_set_open(policy_set *set, source *from, bool keep);
  * Any thread. */
 const policy_entry *policy_set_find(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE],
                                     char message[SOURCE_MESSAGE_MAX]);
-/* A record says that the policy of this hash went live at this time. Any thread. */
-void policy_set_date(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE], int64_t ts_ns);
-/* A policy whose time no record bears out; NULL: there is none. */
+/* Record `seq` says that the policy of this hash went live at this time: a policy can go live
+ * again, and bears the time of the first. Any thread, records in any order. */
+void policy_set_date(policy_set *set, const uint8_t hash[HEDGE_HASH_SIZE], uint64_t seq,
+                     int64_t ts_ns);
+/* A policy whose time its first record does not bear out; NULL: there is none. */
 const policy_entry *policy_set_undated(const policy_set *set);
 void policy_set_free(policy_set *set);
 

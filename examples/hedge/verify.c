@@ -111,7 +111,8 @@ static bool check_anchors(verification *v)
     return true;
 }
 
-/* A policy says when it first went live; where all records are here, one of them says it too. */
+/* A policy says when it first went live; where all records are here, the first of them that names
+ * it says it too. */
 static bool check_dates(verification *v)
 {
     static char message[SOURCE_MESSAGE_MAX]; /* outlives this call */
@@ -121,7 +122,9 @@ static bool check_dates(verification *v)
     if (undated == NULL || v->from.chain_count != 1 || v->from.chains[0].base.given) return true;
     number_write_hex(undated->hash, sizeof undated->hash, name);
     snprintf(message, sizeof message,
-             "policy %.12s: no record says that it went live at the time it bears", name);
+             "policy %.12s: the first record that says it went live bears another time, or none is "
+             "there",
+             name);
     v->bad_seq = 0;
     return fail(v, "policy", message);
 }

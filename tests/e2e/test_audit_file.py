@@ -354,6 +354,22 @@ class Forged(FileCase):
             self.found("two rows bear its hash", "verify", path, fault="policy")
             self.refused(1, "two rows bear its hash", "replay", path)
 
+    def test_the_time_of_a_policys_later_life(self):
+        """A policy can go live again, near its first time or many batches behind it."""
+        first = next(r for r in self.records if r["kind"] == 4)
+
+        def again(records, at):
+            records.insert(at, {**first, "ts_ns": first["ts_ns"] + 1})
+            for seq, r in enumerate(records, 1):
+                r["seq"] = seq
+        for at in (first["seq"], len(self.records)):
+            path = self.copied(lambda records, at=at: again(records, at))
+            self.run_ok("verify", path)
+            digest = bytes.fromhex(first["policy_hash"])
+            self.sql(path, ("UPDATE policies SET ts_ns = ts_ns + 1 WHERE hash = ?", (digest,)))
+            self.found(f"policy {first['policy_hash'][:12]}: the first record that says",
+                       "verify", path, fault="policy")
+
     def test_values_of_other_types_in_policies(self):
         for change in ("text = CAST(text AS BLOB)", "ts_ns = ts_ns || ' and more'",
                        "ts_ns = ts_ns + 0.5e30", "ts_ns = CAST(ts_ns AS BLOB)",

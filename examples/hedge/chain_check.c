@@ -310,6 +310,24 @@ static bool check_end(const check *c, findings *f)
     return true;
 }
 
+/* The source could not be read to its end; always false. */
+static bool broken(const check *c, findings *f)
+{
+    const source *from = c->policies->from;
+    const bool next = strcmp(from->fault, "damaged") == 0 || strcmp(from->fault, "truncated") == 0;
+
+    return fault(f, from->fault, next ? c->report->seq + 1 : 0, "%s", from->message);
+}
+
+/* What the source holds beside the records. */
+static bool prove(const check *c, findings *f)
+{
+    source *from = c->policies->from;
+
+    return from->ops->prove == NULL || from->ops->prove(from, &c->halted) ||
+           fault(f, from->fault, 0, "%s", from->message);
+}
+
 bool chain_check(source *from, const source_chain *chain, policy_set *policies,
                  const anchor_list *anchors, chain_report *out)
 {
@@ -321,7 +339,7 @@ bool chain_check(source *from, const source_chain *chain, policy_set *policies,
                           .judge = judge,
                           .take = take};
     findings f = {0};
-    bool walked;
+    bool fine;
 
     *out = (chain_report){.chain = *chain};
     if (chain->base.given) {
@@ -329,15 +347,9 @@ bool chain_check(source *from, const source_chain *chain, policy_set *policies,
         memcpy(out->hash, chain->base.hash, sizeof out->hash);
     }
     if (!check_base(&c, &f)) return report_fault(out, &f);
-    walked = walk_run(&job);
+    fine = walk_run(&job);
+    if (out->fault == NULL && !(fine ? check_end(&c, &f) && prove(&c, &f) : broken(&c, &f)))
+        report_fault(out, &f);
     halt_check_free(&c.halted);
-    if (!walked && out->fault == NULL) {
-        const bool next =
-            strcmp(from->fault, "damaged") == 0 || strcmp(from->fault, "truncated") == 0;
-
-        fault(&f, from->fault, next ? out->seq + 1 : 0, "%s", from->message);
-        return report_fault(out, &f);
-    }
-    if (out->fault != NULL) return false;
-    return check_end(&c, &f) || report_fault(out, &f);
+    return out->fault == NULL;
 }

@@ -316,6 +316,31 @@ journal_fault journal_file_open(const char *path, journal_file *file,
     return fault == JOURNAL_FINE ? check_format(file, message) : fault;
 }
 
+/* In one line, and without the heading that says which of its databases SQLite means. */
+static void take_report(const char *report, char *message)
+{
+    static const char heading[] = "*** in database main ***\n";
+
+    if (strncmp(report, heading, sizeof heading - 1) == 0) report += sizeof heading - 1;
+    fail(JOURNAL_FOREIGN, message, "damaged file: %s", report);
+    for (char *p = message; *p != '\0'; p++)
+        if (*p == '\n') *p = ' ';
+}
+
+bool journal_file_whole(const journal_file *file, char message[JOURNAL_MESSAGE_MAX])
+{
+    sqlite3_stmt *report = NULL;
+    const char *said = NULL;
+    bool whole;
+
+    sqlite3_prepare_v2(file->db, "PRAGMA integrity_check(1)", -1, &report, NULL);
+    if (sqlite3_step(report) == SQLITE_ROW) said = (const char *)sqlite3_column_text(report, 0);
+    whole = said != NULL && strcmp(said, "ok") == 0;
+    if (!whole) take_report(said != NULL ? said : sqlite3_errmsg(file->db), message);
+    sqlite3_finalize(report);
+    return whole;
+}
+
 void journal_file_close(journal_file *file)
 {
     sqlite3_close(file->db);

@@ -30,6 +30,10 @@ enum { JOURNAL_MESSAGE_MAX = 512 };
  * to do. One thread at a time may use it. Close it in either case. */
 journal_fault journal_file_open(const char *path, journal_file *file,
                                 char message[JOURNAL_MESSAGE_MAX]);
+/* Asks SQLite whether its pages, its indexes and the order of its rows hold together: what reads
+ * well from one end to the other can still be lost to whoever looks for a row. Reads all of it.
+ * False: message says what does not. */
+bool journal_file_whole(const journal_file *file, char message[JOURNAL_MESSAGE_MAX]);
 void journal_file_close(journal_file *file);
 
 #endif

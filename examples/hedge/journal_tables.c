@@ -105,6 +105,17 @@ static bool is_plain(const char *sql)
     return false;
 }
 
+/* A table of others holds columns alone: brackets within its brackets could be a condition, which
+ * is worked out for each row when the file is looked through, and may take for ever. */
+static bool has_expression(const char *sql)
+{
+    int depth = 0;
+
+    for (; *sql != '\0' && depth < 2; sql++)
+        depth += *sql == '(' ? 1 : *sql == ')' ? -1 : 0;
+    return depth >= 2;
+}
+
 static bool is_one_of(const char *folded, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -179,10 +190,16 @@ static bool take(sqlite3_stmt *row, bool seen[TABLE_COUNT], char *message, size_
                  name != NULL ? name : "without a name");
         return false;
     }
-    if (!is_table || !fold(sql, folded)) return true;
-    for (size_t i = 0; i < TABLE_COUNT; i++)
-        if (strcmp(folded, tables[i].sql) == 0) seen[i] = sqlite3_column_int64(row, 2) > 0;
-    return true;
+    if (!is_table) return true;
+    for (size_t i = 0; fold(sql, folded) && i < TABLE_COUNT; i++)
+        if (strcmp(folded, tables[i].sql) == 0) {
+            seen[i] = sqlite3_column_int64(row, 2) > 0;
+            return true;
+        }
+    if (has_expression(sql))
+        snprintf(message, capacity, "its table %.100s is not declared as a journal's",
+                 name != NULL ? name : "");
+    return message[0] == '\0';
 }
 
 static bool read_schema(sqlite3 *db, bool seen[TABLE_COUNT], char *message, size_t capacity)

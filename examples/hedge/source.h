@@ -48,6 +48,7 @@ typedef enum source_step { SOURCE_ROW, SOURCE_END, SOURCE_FAILED } source_step;
 typedef enum source_found { SOURCE_FOUND, SOURCE_ABSENT, SOURCE_BROKEN } source_found;
 
 typedef struct source source;
+struct halt_check;
 
 /* Takes one policy of a source; false stops. ts_ns: when it first went live; NULL: the source does
  * not say. */
@@ -64,6 +65,8 @@ typedef struct source_ops {
     bool (*policies)(source *s, source_visit *visit, void *context);
     source_found (*policy)(source *s, const uint8_t hash[HEDGE_HASH_SIZE], bytes *text,
                            char message[SOURCE_MESSAGE_MAX]);
+    /* Once every record is proven: what no row shows. NULL: there is nothing such. */
+    bool (*prove)(source *s, const struct halt_check *halted);
     void (*close)(source *s);
 } source_ops;
 

@@ -196,10 +196,19 @@ static bool take_base(source *s, source_chain *chain)
     return check_base(s, &chain->base);
 }
 
+static bool prove(source *s, const struct halt_check *halted)
+{
+    const file_state *f = s->state;
+    char message[JOURNAL_MESSAGE_MAX];
+
+    (void)halted;
+    return journal_file_whole(&f->file, message) || source_fail(s, "damaged", "%s", message);
+}
+
 bool source_file_open(source *s, const char *path)
 {
     static const source_ops ops = {
-        .start = start, .next = next, .policies = policies, .close = close_file};
+        .start = start, .next = next, .policies = policies, .prove = prove, .close = close_file};
     static const char *const names[] = {NULL, "unreadable", "in_use", "not_a_journal", "damaged"};
     file_state *f = calloc(1, sizeof *f);
     char message[JOURNAL_MESSAGE_MAX] = "";

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`hedge verify` over journals' files that a forger made, and over honest ones like them."""
+import os
 import sqlite3
 import struct
 
@@ -20,6 +21,12 @@ def parked(row, before, **changes):
     put = {"seq": row[0], "ts_ns": 1, "reason": "refused", "record": row[4], "previous": before,
            "hash": row[5], **changes}
     return "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?)", tuple(put.values())
+
+
+def halt(records, asset="BTC", kind=6):
+    """Adds a halt to decoded records, or a resume (kind 7)."""
+    records.append({**records[-1], "kind": kind, "seq": len(records) + 1, "asset": asset,
+                    "ts_ns": records[-1]["ts_ns"] + 1, "note": "- a test"})
 
 
 class FileCase(test_audit.AuditCase):
@@ -264,6 +271,67 @@ class Forged(FileCase):
                          seq=self.rows_of_page(page, first) + 1)["seq"]
         self.assertGreater(seq, 1)
         self.refused(1, "comes out of its turn", "replay", path)
+
+    def test_damage_that_no_scan_meets(self):
+        """Every row reads as it was; whoever looks for one by its number or index goes astray."""
+        path = self.copied()
+        at, page = self.page_of(path, "records")
+        first, = struct.unpack_from(">H", page, 12)
+        self.assertTrue(1 < page[first + 4] < 0x80, "a number of one byte")
+        self.write(path, at + first + 4, bytes([page[first + 4] ^ 1]))
+        self.assertEqual(journal.rows(path)[1], self.rows)
+        self.found("damaged file: .*out of order", "verify", path, fault="damaged")
+        path = self.past_index("policies", "DELETE FROM policies WHERE 0")
+        self.run_ok("verify", path)
+        path = self.sql(self.copied(), "INSERT INTO keys VALUES ('k', 1, x'00')")
+        self.write(path, self.page_of(path, "keys_by_age")[0] + 3, b"\0\0")
+        self.found("damaged file: ", "verify", path, fault="damaged")
+
+    def test_an_index_of_halts_with_another_condition(self):
+        """Its statement was set back; the daemon asks this index at its start what is halted."""
+        path = self.sql(self.copied(halt), "DROP INDEX halt_orders",
+                        "CREATE INDEX halt_orders ON records (asset, seq, kind, ts_ns) WHERE kind "
+                        "IN (6, 7) AND asset <> 'BTC'")
+        base = sqlite3.connect(path)
+        base.execute("PRAGMA writable_schema = ON")
+        base.execute("UPDATE sqlite_master SET sql = replace(sql, ' AND asset <> ' || quote('BTC'), '') "
+                     "WHERE name = 'halt_orders'")
+        base.commit()
+        base.close()
+        self.found("damaged file: row [0-9]+ missing from index halt_orders", "verify", path,
+                   fault="damaged")
+
+    def test_parked_copies_that_are_hidden(self):
+        path = self.sql(self.copied(), *map(self.parked, (1, 3, 4)))
+        at, page = self.page_of(path, "parked")
+        self.write(path, at + 3, struct.pack(">H", struct.unpack_from(">H", page, 3)[0] - 1))
+        self.found("damaged file: ", "verify", path, fault="damaged")
+
+    def test_tables_of_others(self):
+        """Of columns alone; a condition would be worked out for each row when the file is proven."""
+        self.run_ok("verify", self.sql(self.copied(), "CREATE TABLE mine (x, y)",
+                                       "INSERT INTO mine VALUES (1, 2)", "ANALYZE"))
+        for declaration in ("(x CHECK (x LIKE '%a%a%a%a%a%b'))", "(x, y AS (hex(x)))",
+                            "(x DEFAULT (1))"):
+            self.refused_by_all("its table mine is not declared as a journal's", self.sql(
+                self.copied(), "CREATE TABLE mine " + declaration), "not_a_journal")
+
+    @staticmethod
+    def page_of(path, name):
+        """Where the first page of a table or an index is in the file, and its bytes."""
+        base = sqlite3.connect(path)
+        root, = base.execute("SELECT rootpage FROM sqlite_master WHERE name = ?",
+                             (name,)).fetchone()
+        size, = base.execute("PRAGMA page_size").fetchone()
+        base.close()
+        with open(path, "rb") as f:
+            return (root - 1) * size, os.pread(f.fileno(), size, (root - 1) * size)
+
+    @staticmethod
+    def write(path, at, data):
+        with open(path, "r+b") as f:
+            f.seek(at)
+            f.write(data)
 
     @staticmethod
     def rows_of_page(page, cell):

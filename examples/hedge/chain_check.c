@@ -20,7 +20,7 @@ typedef struct check {
 
 /* What judging one batch finds. */
 typedef struct findings {
-    uint64_t decisions, rejections, shadows, halts;
+    uint64_t decisions, rejections, shadows, halts, resumes;
     bool recommends[WALK_ROWS]; /* which of the rows is a decision, or a shadow, that gives a hedge
                                  */
     const char *fault;
@@ -202,6 +202,7 @@ static bool decides(const hedge_record *record)
 static void count(const hedge_record *record, findings *f)
 {
     if (record->kind == HEDGE_RECORD_HALT) f->halts++;
+    if (record->kind == HEDGE_RECORD_RESUME) f->resumes++;
     if (record->kind == HEDGE_RECORD_SHADOW) f->shadows++;
     if (record->kind != HEDGE_RECORD_DECISION) return;
     f->decisions++;
@@ -242,7 +243,7 @@ static bool report_fault(chain_report *r, const findings *f)
  * the base nothing is known. */
 static bool check_halts(check *c, const walk_batch *batch, findings *f)
 {
-    if (c->halted.n == 0 && f->halts == 0) return true;
+    if (c->halted.standing == 0 && f->halts == 0 && f->resumes == 0) return true;
     for (size_t i = 0; i < batch->n; i++) {
         const source_row *row = &batch->rows[i];
         const halted_asset *halt;

@@ -3,6 +3,7 @@
 #include "halt_check.h"
 
 #include <hedge/hedge.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,28 +27,51 @@ static bool grow(halt_check *h)
     return true;
 }
 
+/* The entry of an asset, new where it has none; NULL: out of memory. */
+static halted_asset *entry_of(halt_check *h, const char *asset)
+{
+    halted_asset *entry = find(h, asset);
+
+    if (entry != NULL || !grow(h)) return entry;
+    entry = &h->at[h->n++];
+    *entry = (halted_asset){0};
+    snprintf(entry->asset, sizeof entry->asset, "%s", asset);
+    return entry;
+}
+
 bool halt_check_order(halt_check *h, const source_row *row)
 {
-    halted_asset *there = find(h, row->asset);
+    hedge_record record = HEDGE_INIT(hedge_record);
+    halted_asset *entry = entry_of(h, row->asset);
 
+    if (entry == NULL || hedge_record_decode(row->record, row->record_size, &record) != HEDGE_OK)
+        return false;
     if (row->kind == HEDGE_RECORD_RESUME) {
-        if (there != NULL) *there = h->at[--h->n];
+        h->standing -= entry->seq != 0 ? 1 : 0;
+        entry->seq = 0;
+        entry->resumed = true;
         return true;
     }
-    if (there == NULL) {
-        if (!grow(h)) return false;
-        there = &h->at[h->n++];
-        memcpy(there->asset, row->asset, sizeof there->asset);
+    if (entry->seq == 0) {
+        h->standing++;
+        entry->since_ns = row->ts_ns;
     }
-    there->seq = row->seq;
+    entry->seq = row->seq;
+    memcpy(entry->note, record.note, sizeof entry->note);
     return true;
+}
+
+const halted_asset *halt_check_last(const halt_check *h, const char *asset)
+{
+    return find(h, asset);
 }
 
 const halted_asset *halt_check_find(const halt_check *h, const char *asset)
 {
-    const halted_asset *own = h->n > 0 ? find(h, asset) : NULL;
+    const halted_asset *found = h->standing > 0 ? find(h, asset) : NULL;
 
-    return own != NULL || h->n == 0 ? own : find(h, "");
+    if (h->standing > 0 && (found == NULL || found->seq == 0)) found = find(h, "");
+    return found != NULL && found->seq != 0 ? found : NULL;
 }
 
 void halt_check_free(halt_check *h)

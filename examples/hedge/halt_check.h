@@ -5,20 +5,28 @@
 
 #include "source.h"
 
+/* What the records say last of an asset that was ever halted or resumed. */
 typedef struct halted_asset {
     char asset[HEDGE_ASSET_NAME_MAX + 1]; /* "": all of them */
-    uint64_t seq;                         /* the record that halted it */
+    uint64_t seq;                         /* the record that halted it; 0: it is resumed */
+    int64_t since_ns;                     /* the first one that did, behind the resume before it */
+    bool resumed;                         /* there was a resume: since_ns is the first for sure */
+    char note[sizeof((hedge_record){0}.note)]; /* of the newest one */
 } halted_asset;
 
 typedef struct halt_check {
     halted_asset *at;
     size_t n, capacity;
+    size_t standing; /* how many of them are halted */
 } halt_check;
 
-/* Takes a halt or a resume, in the order of the records. False: out of memory. */
+/* Takes a halt or a resume, whose bytes are proven, in the order of the records. False: out of
+ * memory. */
 bool halt_check_order(halt_check *h, const source_row *row);
 /* The halt that an asset is under; NULL: none that is known. */
 const halted_asset *halt_check_find(const halt_check *h, const char *asset);
+/* What was taken of an asset itself ("": of all); NULL: nothing. */
+const halted_asset *halt_check_last(const halt_check *h, const char *asset);
 void halt_check_free(halt_check *h);
 
 #endif

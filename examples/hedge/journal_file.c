@@ -238,7 +238,8 @@ static journal_fault check_format(journal_file *file, char *message)
     if (strcmp(v.format, "1") != 0 && strcmp(v.format, "2") != 0 && strcmp(v.format, "3") != 0)
         return fail(JOURNAL_FOREIGN, message,
                     "a journal of format '%.32s'; this program knows 1, 2 and 3", v.format);
-    unfit = journal_tables_unfit(file->db, v.format[0] - '0');
+    file->format = v.format[0] - '0';
+    unfit = journal_tables_unfit(file->db, file->format);
     if (unfit != NULL)
         return fail(JOURNAL_FOREIGN, message,
                     "not a journal: it names format %s, which its table %s does not fit", v.format,

@@ -18,7 +18,8 @@ typedef enum journal_fault {
 
 typedef struct journal_file {
     sqlite3 *db;
-    int lock; /* a descriptor that holds the lock, -1: SQLite holds it */
+    int lock;   /* a descriptor that holds the lock, -1: SQLite holds it */
+    int format; /* 1 to 3 */
     uint64_t writer;
     char base[96]; /* SEQ:HASH of the newest record that has left the file, "": none has */
 } journal_file;

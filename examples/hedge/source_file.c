@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "halt_rows.h"
 #include "journal_file.h"
 #include "number.h"
 #include "parked.h"
@@ -196,13 +197,14 @@ static bool take_base(source *s, source_chain *chain)
     return check_base(s, &chain->base);
 }
 
+/* The table halts comes last: by then its pages are sound. */
 static bool prove(source *s, const struct halt_check *halted)
 {
     const file_state *f = s->state;
     char message[JOURNAL_MESSAGE_MAX];
 
-    (void)halted;
-    return journal_file_whole(&f->file, message) || source_fail(s, "damaged", "%s", message);
+    if (!journal_file_whole(&f->file, message)) return source_fail(s, "damaged", "%s", message);
+    return f->file.format < 3 || halt_rows_check(s, f->file.db, &s->chains[0], halted);
 }
 
 bool source_file_open(source *s, const char *path)

@@ -210,44 +210,6 @@ class Verify(AuditCase):
         path = self.copied(lambda rs: rs[at - 1].update(kind=8))
         self.found("no decision stands before it|whose", "verify", path, fault="shadow", seq=at)
 
-    def ordered(self, *orders):
-        """A copy with halts and resumes at places: (index, kind, asset), in order."""
-        def change(rs):
-            for at, kind, asset in orders:
-                rs.insert(at, {**rs[0], "kind": kind, "asset": asset, "note": "anna a drill"})
-            for i, r in enumerate(rs):
-                r["seq"] = i + 1
-        return self.copied(change)
-
-    def test_no_decision_stands_behind_a_halt(self):
-        good = [r for r in self.decisions(1, 8) if r["decision"]["status"] == 0]
-        last = [r for r in good if r["kind"] == 1][-1]["seq"]
-        asset = self.records[last - 1]["asset"]
-        any_first, first = good[0]["seq"], next(r for r in good if r["asset"] == asset)["seq"]
-        for seq, who, *orders in (
-                (first + 1, asset, (0, 6, asset)), (any_first + 1, "everything", (0, 6, "")),
-                (first + 3, asset, (0, 6, ""), (1, 6, asset), (2, 7, "")),
-                (first + 3, asset, (0, 6, asset), (1, 7, asset), (2, 6, asset)),
-                (any_first + 3, "everything", (0, 6, ""), (1, 6, "NONE"), (2, 7, asset)),
-                (last + 1, asset, (last - 1, 6, asset))):
-            answer = self.found("decides while halted", "verify", self.ordered(*orders),
-                                fault="halted", seq=seq)
-            self.assertIn(f"{who} was halted by record", answer["message"])
-        for halts, *orders in ((0,), (0, (0, 7, asset)), (1, (0, 6, asset), (1, 7, asset)),
-                               (1, (len(self.records), 6, asset)), (1, (len(self.records), 6, "")),
-                               (2, (0, 6, ""), (1, 6, "NONE"), (2, 7, ""))):
-            answer = strict_json(self.run_ok("verify", self.ordered(*orders), "--json"))
-            self.assertEqual((answer["ok"], answer["halts"]), (True, halts), orders)
-        self.assertRegex(self.run_ok("verify", self.ordered((len(self.records), 6, ""))),
-                         r"halts +1\n")
-        with Daemon(RULES) as d, d.client() as c:
-            c.put("/quotes/BTC", {"score": 0.5, "depth1pct_usd": 5e5})
-            for path in ("/halt", "/resume", "/halt"):
-                self.assertEqual(c.post(path, {"reason": "a drill"}).status, 200)
-                c.hedge()
-            answer = strict_json(self.run_ok("verify", "--url", d.url, "--json"))
-            self.assertEqual([answer[k] for k in ("halts", "decisions", "rejections")], [2, 3, 2])
-
     def test_nothing_of_a_forged_record_stays_hidden(self):
         """Without new hashes, any member of any record is found by verify alone."""
         at = self.decisions()[5]["seq"] - 1

@@ -2,7 +2,8 @@
 """Any bit changed in a journal file is found by `hedge verify`, or changes nothing that is kept.
 
 HEDGE_FLIPS sets how many bits are tried (10,000), HEDGE_FLIP_SEED repeats a run. Each bit of what the
-file says of itself, its format, its writer and where its chain begins, is tried in every run.
+file says of itself, its format, its writer and where its chain begins, and of what is halted is tried
+in every run; of parked copies one for each ten of the others.
 """
 import os
 import random
@@ -19,7 +20,10 @@ from daemon import Daemon
 FLIPS = int(os.environ.get("HEDGE_FLIPS", "10000"))
 SEED = int(os.environ.get("HEDGE_FLIP_SEED", "0")) or random.SystemRandom().randrange(1, 10 ** 9)
 COLUMNS = {"journal": "key, value", "policies": "hash, ts_ns, text",
-           "records": "seq, kind, ts_ns, asset, record, hash"}
+           "records": "seq, kind, ts_ns, asset, record, hash",
+           # when and why a record was parked is in no chain (docs/journal.md)
+           "parked": "seq, record, previous, hash",
+           "halts": "asset, ts_ns, seq, actor, reason"}
 
 
 def contents(path):
@@ -31,7 +35,7 @@ def contents(path):
         for table, columns in COLUMNS.items():
             types = ", ".join(f"typeof({c})" for c in columns.split(", "))
             out.append(base.execute(f"SELECT {columns}, {types} FROM {table} NOT INDEXED "
-                                    "ORDER BY rowid").fetchall())
+                                    "ORDER BY 1").fetchall())
         return out
     except (sqlite3.Error, OverflowError):
         return None
@@ -55,11 +59,11 @@ def differences(was, now):
     return "; ".join(out[:4])
 
 
-def own_bits(path):
-    """The bits of the page of the table `journal` that hold something (SQLite's format, 1.6)."""
+def held_bits(path, table):
+    """The bits of the page of a small table that hold something (SQLite's format, 1.6)."""
     base = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
     size, = base.execute("PRAGMA page_size").fetchone()
-    root, = base.execute("SELECT rootpage FROM sqlite_master WHERE name = 'journal'").fetchone()
+    root, = base.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
     base.close()
     with open(path, "rb") as f:
         page = os.pread(f.fileno(), size, (root - 1) * size)
@@ -69,11 +73,14 @@ def own_bits(path):
 
 
 def leave(path):
-    """A copy of a journal whose first 40 records have left for Postgres: its path."""
+    """A copy of a journal whose first 40 records have left for Postgres, which refused two of them
+    and one that is still there: its path."""
     copy = os.path.join(daemon.new_folder(), "left.db")
     shutil.copyfile(path, copy)
     base = sqlite3.connect(copy)
     digest, = base.execute("SELECT hash FROM records WHERE seq = 40").fetchone()
+    base.execute("INSERT INTO parked SELECT r.seq, r.ts_ns, 'no', r.record, b.hash, r.hash FROM "
+                 "records AS r JOIN records AS b ON b.seq = r.seq - 1 WHERE r.seq IN (7, 8, 45)")
     base.execute("INSERT INTO journal VALUES ('base', ?)", (f"40:{digest.hex()}",))
     base.execute("DELETE FROM records WHERE seq <= 40")
     base.commit()
@@ -135,6 +142,7 @@ class BitFlips(daemon.Case):
                 self.assert_status(c.post("/halt", {"asset": "ETH", "reason": "a test"}), 200)
                 self.assert_problem(c.hedge("ETH"), 503, "halted")
                 self.assert_status(c.post("/resume", {"asset": "ETH", "reason": "over"}), 200)
+                self.assert_status(c.post("/halt", {"asset": "XRP", "reason": "stays"}), 200)
                 for k in range(3):
                     rules["limits"]["min_depth_usd"] = 1000.0 * (1 + life) + k
                     daemon.write_file(d.policy_path, oracle.text(rules))
@@ -175,11 +183,19 @@ class BitFlips(daemon.Case):
         self.assertGreater(len(whole[2]), 300)
         self.assertGreaterEqual(len(whole[1]), 9)
         print(f"\n  {size * 8} bits, {len(whole[2])} records, {len(whole[1])} policies", flush=True)
-        for what, copy in (("what it says of itself", path),
-                           ("and of where it begins", leave(path))):
-            bits = own_bits(copy)
-            self.assertGreater(self.check_bits(copy, bits, what), len(bits) // 2)
-        bits = random.Random(SEED).sample(range(size * 8), min(FLIPS, size * 8))
+        left = leave(path)
+        self.assertEqual((len(contents(left)[3]), len(whole[4])), (3, 1))
+        chosen = random.Random(SEED)
+        for what, copy, table in (("what it says of itself", path, "journal"),
+                                  ("and of where it begins", left, "journal"),
+                                  ("what is halted", path, "halts"),
+                                  ("parked copies", left, "parked")):
+            bits = held_bits(copy, table)
+            head, rest = bits[:8 * 20], bits[8 * 20:]
+            if table == "parked":
+                rest = chosen.sample(rest, min(len(rest), max(FLIPS // 10, 100)))
+            self.assertGreater(self.check_bits(copy, head + rest, what), len(head + rest) // 2)
+        bits = chosen.sample(range(size * 8), min(FLIPS, size * 8))
         self.assertGreater(self.check_bits(path, bits, f"seed {SEED}"), len(bits) // 2)
 
 

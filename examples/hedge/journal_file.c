@@ -34,6 +34,9 @@
  * format, section 1.3.10 and os.h). A daemon holds all of it for writing. */
 enum { SHARED_RANGE = 0x40000002, SHARED_LENGTH = 510 };
 
+/* Steps of SQLite's machine: a journal's own tables, indexes and triggers take some hundreds. */
+enum { SCHEMA_STEPS = 1000000, STEPS_A_TIME = 1000 };
+
 static journal_fault fail(journal_fault fault, char *message, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -89,19 +92,33 @@ static journal_fault inspect(const char *path, journal_file *file, char *message
     return JOURNAL_FINE;
 }
 
+static bool find_beside(const char *path, const char *end, struct stat *status)
+{
+    char beside[PATH_MAX + 16];
+
+    snprintf(beside, sizeof beside, "%s%s", path, end);
+    return stat(beside, status) == 0;
+}
+
 /* A file beside it, of the same name and this end, holds something. */
 static bool has_beside(const char *path, const char *end)
 {
-    char beside[PATH_MAX + 16];
     struct stat status;
 
-    snprintf(beside, sizeof beside, "%s%s", path, end);
-    return stat(beside, &status) == 0 && status.st_size > 0;
+    return find_beside(path, end, &status) && status.st_size > 0;
 }
 
-/* SQLite would write a rollback journal back into the file, or pass over it, by the way in. */
-static journal_fault refuse_rollback(const char *path, char *message)
+/* SQLite opens what lies beside the file, and would wait for ever at a FIFO. A rollback journal it
+ * would write back into the file, or pass over, by the way in. */
+static journal_fault refuse_beside(const char *path, char *message)
 {
+    static const char *const ends[] = {"-journal", "-wal"};
+    struct stat status;
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (find_beside(path, ends[i], &status) && !S_ISREG(status.st_mode))
+            return fail(JOURNAL_UNREADABLE, message,
+                        "what lies beside it by its name and %s is not a regular file", ends[i]);
     if (!has_beside(path, "-journal")) return JOURNAL_FINE;
     return fail(JOURNAL_UNREADABLE, message,
                 "a rollback journal lies beside it (its name and -journal): SQLite would undo what "
@@ -268,7 +285,7 @@ static journal_fault check_wal(sqlite3 *db, const char *path, char *message)
     uint64_t frame;
 
     /* The first read takes the lock, so that no daemon writes meanwhile. */
-    if (sqlite3_exec(db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL) != SQLITE_OK)
+    if (sqlite3_exec(db, "PRAGMA schema_version", NULL, NULL, NULL) != SQLITE_OK)
         return fail_sqlite(db, message);
     switch (wal_check(path, page_size(db), &frame)) {
     case WAL_FINE:
@@ -283,11 +300,27 @@ static journal_fault check_wal(sqlite3 *db, const char *path, char *message)
     }
 }
 
+/* SQLite asks it from time to time while it works: enough is enough. */
+static int count_down(void *context)
+{
+    int *left = context;
+
+    return (*left)-- <= 0;
+}
+
+/* Pages can be tied so that they lead to each other's rows more often than anybody has time for. */
 static journal_fault check_tables(sqlite3 *db, char *message)
 {
     char why[JOURNAL_MESSAGE_MAX / 2];
+    int left = SCHEMA_STEPS / STEPS_A_TIME;
+    bool fine;
 
-    if (journal_tables_check(db, why, sizeof why)) return JOURNAL_FINE;
+    sqlite3_progress_handler(db, STEPS_A_TIME, count_down, &left);
+    fine = journal_tables_check(db, why, sizeof why);
+    sqlite3_progress_handler(db, 0, NULL, NULL);
+    if (fine) return JOURNAL_FINE;
+    if (left < 0)
+        return fail(JOURNAL_FOREIGN, message, "not a journal: its list of tables does not end");
     return why[0] == '\0' ? fail_sqlite(db, message)
                           : fail(JOURNAL_FOREIGN, message, "not a journal: %s", why);
 }
@@ -303,7 +336,7 @@ journal_fault journal_file_open(const char *path, journal_file *file,
     if (realpath(path, real) == NULL)
         return fail(JOURNAL_UNREADABLE, message, "%s", strerror(errno));
     fault = inspect(real, file, message);
-    if (fault == JOURNAL_FINE) fault = refuse_rollback(real, message);
+    if (fault == JOURNAL_FINE) fault = refuse_beside(real, message);
     if (fault == JOURNAL_FINE)
         fault = has_beside(real, "-wal") ? open_with_wal(real, file, message)
                                          : open_whole(real, file, message);

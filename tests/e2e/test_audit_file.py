@@ -124,6 +124,21 @@ class Forged(FileCase):
             self.refused(USAGE, "rollback journal", "replay", path)
             self.assertEqual(content(self.folder), before)
 
+    def test_what_is_no_file_beside_it_is_refused(self):
+        """SQLite would open it, and a FIFO keeps whoever opens it waiting."""
+        for end, other in (("-journal", "-wal"), ("-wal", "-journal")):
+            path = self.copied()
+            for make in (os.mkfifo, os.mkdir):
+                make(path + end)
+                for wal in (b"", b"junk" * 20):
+                    if other == "-wal":
+                        self.file("forged.db-wal", wal)
+                    self.found(f"its name and {end} is not a regular file", "verify", path,
+                               fault="unreadable", code=USAGE)
+                (os.unlink if make is os.mkfifo else os.rmdir)(path + end)
+            if other == "-wal":
+                os.unlink(path + other)
+
     # ---- tables
     def test_tables_of_another_declaration(self):
         pair = "(key TEXT, value TEXT NOT NULL)"
@@ -340,6 +355,60 @@ class Forged(FileCase):
         while page[at] & 0x80:
             number, at = number << 7 | page[at] & 0x7F, at + 1
         return number << 7 | page[at]
+
+    def test_a_list_of_tables_that_does_not_end(self):
+        """Pages that lead to one page again and again, in 41 ways each, 17 deep."""
+        path, levels, ways = self.copied(), 17, 40
+        base = sqlite3.connect(path)
+        size, = base.execute("PRAGMA page_size").fetchone()
+        base.close()
+        with open(path, "rb") as f:
+            first = f.read(size)
+        last = os.path.getsize(path) // size
+        number, = struct.unpack_from(">H", first, 103)
+        self.assertEqual(first[100], 13, "a page of rows")
+        leaf = first[100:108 + 2 * number].ljust(100 + 2 * number, b"\0") + bytes(size)
+        begin, = struct.unpack_from(">H", first, 105)
+        leaf = bytearray(leaf[:begin] + first[begin:])
+        cell = next(c for c in map(lambda k: self.cell(first, k), range(number))
+                    if b"sqlite_autoindex_journal_1" in c and b"CREATE" not in c)
+        one = bytearray(size)
+        struct.pack_into(">BHHHBH", one, 0, 13, 0, 1, size - len(cell), 0, size - len(cell))
+        one[size - len(cell):] = cell
+        pages = [leaf, one]
+        for i in range(levels):
+            below = last + 4 + i if i < levels - 1 else last + 2
+            pages.append(self.page_of_pages(size, 0, [below] * ways, below))
+        root = self.page_of_pages(size, 100, [last + 1], last + 3)
+        root[:100] = first[:100]
+        struct.pack_into(">I", root, 28, last + len(pages))
+        self.write(path, 0, bytes(root))
+        self.write(path, last * size, b"".join(map(bytes, pages)))
+        self.refused_by_all("its list of tables does not end", path, "not_a_journal")
+
+    @staticmethod
+    def cell(page, k):
+        """The bytes of a row of the list of tables: its size and its number are shorter than 128
+        and 16,384, or two bytes each."""
+        at, = struct.unpack_from(">H", page, 108 + 2 * k)
+        end, size = at, 0
+        while True:
+            size, end = size << 7 | page[end] & 0x7F, end + 1
+            if not page[end - 1] & 0x80:
+                break
+        while page[end] & 0x80:
+            end += 1
+        return page[at:end + 1 + size]
+
+    @staticmethod
+    def page_of_pages(size, at, below, right):
+        page, end = bytearray(size), size
+        for k, child in enumerate(below):
+            end -= 5
+            struct.pack_into(">IB", page, end, child, k + 1)
+            struct.pack_into(">H", page, at + 12 + 2 * k, end)
+        struct.pack_into(">BHHHBI", page, at, 5, 0, len(below), end, 0, right)
+        return page
 
     # ---- base
     def test_rows_at_or_below_the_base(self):

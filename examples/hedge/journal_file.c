@@ -246,7 +246,7 @@ static bool read_writer(const char *text, uint64_t *writer)
 static journal_fault check_format(journal_file *file, char *message)
 {
     journal_values v = {0};
-    const char *unfit;
+    char unfit[64];
     const journal_fault fault = read_values(file->db, &v, message);
 
     if (fault != JOURNAL_FINE) return fault;
@@ -256,10 +256,9 @@ static journal_fault check_format(journal_file *file, char *message)
         return fail(JOURNAL_FOREIGN, message,
                     "a journal of format '%.32s'; this program knows 1, 2 and 3", v.format);
     file->format = v.format[0] - '0';
-    unfit = journal_tables_unfit(file->db, file->format);
-    if (unfit != NULL)
+    if (journal_tables_unfit(file->db, file->format, unfit, sizeof unfit))
         return fail(JOURNAL_FOREIGN, message,
-                    "not a journal: it names format %s, which its table %s does not fit", v.format,
+                    "not a journal: it names format %s, which its %s does not fit", v.format,
                     unfit);
     if (!read_writer(v.writer, &file->writer))
         return fail(JOURNAL_FOREIGN, message,

@@ -240,12 +240,28 @@ bool journal_tables_check(sqlite3 *db, char *message, size_t capacity)
     return true;
 }
 
-const char *journal_tables_unfit(sqlite3 *db, int format)
+static bool has_halt_orders(sqlite3 *db)
+{
+    sqlite3_stmt *row = NULL;
+    bool found;
+
+    sqlite3_prepare_v2(db, "SELECT 1 FROM sqlite_master WHERE name = 'halt_orders'", -1, &row,
+                       NULL);
+    found = sqlite3_step(row) == SQLITE_ROW;
+    sqlite3_finalize(row);
+    return found;
+}
+
+bool journal_tables_unfit(sqlite3 *db, int format, char *what, size_t capacity)
 {
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         const bool there = is_there(db, tables[i].name);
 
-        if (there ? format < tables[i].may : format >= tables[i].must) return tables[i].name;
+        if (there ? format >= tables[i].may : format < tables[i].must) continue;
+        snprintf(what, capacity, "table %s", tables[i].name);
+        return true;
     }
-    return NULL;
+    if (format >= 3 || !has_halt_orders(db)) return false;
+    snprintf(what, capacity, "index halt_orders");
+    return true;
 }

@@ -16,8 +16,8 @@
  * says why, or is empty where SQLite knows (sqlite3_errmsg). */
 bool journal_tables_check(sqlite3 *db, char *message, size_t capacity);
 
-/* The first table that a journal of this format would have and the file has not, or the other way
- * round; NULL: none. */
-const char *journal_tables_unfit(sqlite3 *db, int format);
+/* True: a journal of this format has not got `what` ("table NAME", "index NAME"), which the file
+ * has, or the other way round. An index that only searches faster may be missing. */
+bool journal_tables_unfit(sqlite3 *db, int format, char *what, size_t capacity);
 
 #endif

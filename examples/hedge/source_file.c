@@ -204,7 +204,13 @@ static bool prove(source *s, const struct halt_check *halted)
     char message[JOURNAL_MESSAGE_MAX];
 
     if (!journal_file_whole(&f->file, message)) return source_fail(s, "damaged", "%s", message);
-    return f->file.format < 3 || halt_rows_check(s, f->file.db, &s->chains[0], halted);
+    if (f->file.format >= 3) return halt_rows_check(s, f->file.db, &s->chains[0], halted);
+    /* Halts came with format 3, and a daemon that knows them brings a file to it. */
+    return halted->n == 0 ||
+           source_fail(s, "not_a_journal",
+                       "not a journal: it names format %d, but a record halts or resumes %.31s",
+                       f->file.format,
+                       halted->at[0].asset[0] != '\0' ? halted->at[0].asset : "everything");
 }
 
 bool source_file_open(source *s, const char *path)

@@ -80,11 +80,15 @@ class FileCase(test_audit.AuditCase):
             self.refused(1, words, *command.split(), path)
 
 
+    def older(self, path, value="1", drop=("parked", "keys", "certificates", "halts")):
+        """The file as one of an older format, which has no halts."""
+        return self.sql(path, *(f"DROP TABLE {name}" for name in drop), "DROP INDEX halt_orders",
+                        ("UPDATE journal SET value = ? WHERE key = 'format'", (value,)))
+
+
 class Honest(FileCase):
     def test_a_journal_of_format_1(self):
-        path = self.sql(self.copied(), *(f"DROP TABLE {name}" for name in
-                                         ("parked", "keys", "certificates", "halts")),
-                        "UPDATE journal SET value = '1' WHERE key = 'format'")
+        path = self.older(self.copied())
         answer = strict_json(self.run_ok("verify", path, "--head", self.head, "--json"))
         self.assertEqual((answer["parked"], answer["parked_alone"]), (0, 0))
         self.assertNotIn("parked", self.run_ok("verify", path))
@@ -464,6 +468,20 @@ class Forged(FileCase):
             path = self.sql(self.copied(), *(f"DROP TABLE {name}" for name in drop),
                             ("UPDATE journal SET value = ? WHERE key = 'format'", (value,)))
             self.refused_by_all(f"format {value}, which its table {table}", path, "not_a_journal")
+
+    def test_a_format_that_was_lowered_with_its_tables(self):
+        """A daemon would begin it anew as format 3, with no halts."""
+        for value, drop in (("1", ("halts", "parked", "keys")), ("2", ("halts",))):
+            self.run_ok("verify", self.older(self.copied(), value, drop))
+            for kind, asset, name in ((6, "BTC", "BTC"), (7, "ETH", "ETH"), (6, "", "everything")):
+                self.found(f"format {value}, but a record halts or resumes {name}", "verify",
+                           self.older(self.copied(lambda rs: halt(rs, asset, kind)), value, drop),
+                           fault="not_a_journal")
+            path = self.older(self.copied(), value, drop)
+            self.sql(path, "CREATE INDEX halt_orders ON records (asset, seq, kind, ts_ns) WHERE "
+                           "kind IN (6, 7)")
+            self.refused_by_all(f"format {value}, which its index halt_orders", path,
+                                "not_a_journal")
 
     def test_a_key_of_the_journal_twice(self):
         honest = f"40:{self.rows[39][5].hex()}"

@@ -18,10 +18,19 @@ CREATE TABLE journal  (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE policies (hash BLOB PRIMARY KEY, ts_ns INTEGER NOT NULL, text TEXT NOT NULL);
 CREATE TABLE records  (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, ts_ns INTEGER NOT NULL,
                        asset TEXT NOT NULL, record BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE certificates (curve_hash BLOB NOT NULL, build TEXT NOT NULL, ts_ns INTEGER NOT NULL,
+                           PRIMARY KEY (curve_hash, build));
+CREATE TABLE parked (seq INTEGER PRIMARY KEY, ts_ns INTEGER NOT NULL, reason TEXT NOT NULL,
+                     record BLOB NOT NULL, previous BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE keys (key TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE halts (asset TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, seq INTEGER NOT NULL,
+                    actor TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX halt_orders ON records (asset, seq, kind, ts_ns) WHERE kind IN (6, 7);
 """
 POLICY_TEXT = LINE + "assets: {BTC: {}, ETH: {}}\n"
 POLICY_HASH = hashlib.sha256(POLICY_TEXT.encode()).digest()
 START, STOP, LIVE, HALT = 2, 3, 4, 6
+NOTE = ("anna", "a person, \u00fc")  # of a halt: who, and why
 
 
 def text(value):
@@ -47,7 +56,7 @@ def story(n=12, writer=WRITER, policy=POLICY_HASH):
         ts_ns = 1_752_480_000_123_456_789 + seq * 1_000_000_007
         kind = {1: START, 2: LIVE, n - 1: HALT, n: STOP}.get(seq, 1)
         asset = "BTC" if kind in (1, HALT) else ""
-        note = "a person, \u00fc" if kind == HALT else ""
+        note = " ".join(NOTE) if kind == HALT else ""
         status = -108 if kind == 1 and seq % 3 == 0 else 0
         out.append((seq, kind, ts_ns, asset,
                     record(kind, seq, ts_ns, asset, note, status, writer, policy)))
@@ -63,17 +72,25 @@ def chained(records):
     return out, previous
 
 
+def fill(base, rows, policies):
+    """Makes the tables, and puts in what belongs to the rows."""
+    base.executescript(TABLES)
+    base.executemany("INSERT INTO journal VALUES (?, ?)",
+                     [("format", "3"), ("writer", f"{WRITER:016x}")])
+    live_ns = next((ts_ns for _, kind, ts_ns, *_ in rows if kind == LIVE), 5)
+    base.executemany("INSERT INTO policies VALUES (?, ?, ?)",
+                     [(digest, live_ns, text) for digest, text in policies])
+    base.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
+    base.executemany("INSERT OR REPLACE INTO halts VALUES (?, ?, ?, ?, ?)",
+                     [(asset, ts_ns, seq, *NOTE) for seq, kind, ts_ns, asset, *_ in rows
+                      if kind == HALT])
+
+
 def make(path, rows, policies=((POLICY_HASH, POLICY_TEXT),), wal=False):
     base = sqlite3.connect(path)
     if wal:
         base.execute("PRAGMA journal_mode=WAL")
-    base.executescript(TABLES)
-    base.executemany("INSERT INTO journal VALUES (?, ?)",
-                     [("format", "1"), ("writer", f"{WRITER:016x}")])
-    live_ns = next((ts_ns for _, kind, ts_ns, *_ in rows if kind == 4), 5)
-    base.executemany("INSERT INTO policies VALUES (?, ?, ?)",
-                     [(digest, live_ns, text) for digest, text in policies])
-    base.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
+    fill(base, rows, policies)
     base.commit()
     base.close()
     return path
@@ -97,12 +114,7 @@ base = sqlite3.connect(sys.argv[2], isolation_level=None)
 base.execute("PRAGMA locking_mode=EXCLUSIVE")
 base.execute("PRAGMA journal_mode=WAL")
 base.execute("PRAGMA synchronous=FULL")
-base.executescript(test_verify.TABLES)
-base.executemany("INSERT INTO journal VALUES (?, ?)",
-                 [("format", "1"), ("writer", f"{test_verify.WRITER:016x}")])
-base.execute("INSERT INTO policies VALUES (?, ?, ?)",
-             (test_verify.POLICY_HASH, rows[1][2], test_verify.POLICY_TEXT))
-base.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
+test_verify.fill(base, rows, ((test_verify.POLICY_HASH, test_verify.POLICY_TEXT),))
 print("ready", flush=True)
 sys.stdin.read()
 """

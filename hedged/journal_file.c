@@ -211,21 +211,11 @@ static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], cons
 static bool check_wal(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path,
                       bool *busy)
 {
-    sqlite3_stmt *s;
     uint64_t frame;
-    size_t page_size = 0;
+    const wal_state state = wal_check(f->db, f->main_file.path, &frame);
 
-    if (!prepare(f, "PRAGMA page_size", &s)) return fail_sqlite(f, message, path, busy);
-    if (sqlite3_step(s) == SQLITE_ROW) page_size = (size_t)sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    if (page_size == 0) return fail_sqlite(f, message, path, busy);
-    switch (wal_check(f->main_file.path, page_size, &frame)) {
-    case WAL_FINE:
-        return true;
-    case WAL_UNREADABLE:
-        *busy = true;
-        return fail(f, message, path, "its -wal file cannot be read now");
-    default:
+    if (state == WAL_FINE && wal_flush(f->main_file.path)) return true;
+    if (state == WAL_DAMAGED) {
         sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         LOG(LOG_ERROR, "journal_wal_damaged", LOG_TEXT("journal", path),
             LOG_NUMBER("frame", frame));
@@ -234,6 +224,8 @@ static bool check_wal(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const 
             "its -wal file is damaged in front of commits that were whole; keep both, bring "
             "both back from a copy, or start with another file");
     }
+    *busy = true;
+    return fail(f, message, path, "its -wal file cannot be read and flushed now");
 }
 
 bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX],

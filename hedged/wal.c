@@ -34,6 +34,8 @@ typedef struct wal {
     bool big_endian;
     uint32_t salt[2];
     uint8_t *bytes; /* room for one frame */
+    uint8_t *page;  /* and for one page of the database */
+    sqlite3_file *database;
 } wal;
 
 static uint32_t big(const uint8_t *p)
@@ -110,9 +112,10 @@ static bool follows(const wal *w, const frame *f, const frame *last)
 
 /* From the header's checksum on. Frames of an earlier round, and of commits that were undone, may
  * stand behind the last one; none of them follows a commit. */
-static wal_state walk(const wal *w, sum begin, bool sound, uint64_t *bad)
+static wal_state walk(const wal *w, sum begin, uint64_t *bad)
 {
     frame last = {.own = begin, .computed = begin}, f;
+    bool sound = true;
     int got;
 
     for (uint64_t n = 1; (got = read_frame(w, n, last.own, &f)) == 1; last = f, n++) {
@@ -126,28 +129,76 @@ static wal_state walk(const wal *w, sum begin, bool sound, uint64_t *bad)
     return got == 0 ? WAL_FINE : WAL_UNREADABLE;
 }
 
-/* The header does not fit. It was damaged if commits of its own round are behind it: while it is
- * written anew, both its salts are others than those behind it. */
-static wal_state walk_headless(wal *w)
-{
-    uint64_t bad;
-    frame first;
-    const int got = read_frame(w, 1, (sum){0, 0}, &first);
-    wal_state state;
+/* ---- a header that does not fit ------------------------------------------------ */
 
-    if (got != 1) return got == 0 ? WAL_FINE : WAL_UNREADABLE;
-    if (first.salt[0] != w->salt[0] && first.salt[1] != w->salt[1]) return WAL_FINE;
-    memcpy(w->salt, first.salt, sizeof(w->salt));
-    state = walk(w, (sum){0, 0}, false, &bad);
-    if (state != WAL_FINE) return state;
-    w->big_endian = !w->big_endian; /* the bit that says so may be the damaged one */
-    return walk(w, (sum){0, 0}, false, &bad);
+static bool is_in_database(const wal *w, uint32_t page)
+{
+    sqlite3_file *const file = w->database;
+    const sqlite3_int64 at = (sqlite3_int64)(page - 1) * (sqlite3_int64)w->page_size;
+
+    return file->pMethods->xRead(file, w->page, (int)w->page_size, at) == SQLITE_OK &&
+           memcmp(w->page, w->bytes + FRAME_HEADER_SIZE, w->page_size) == 0;
+}
+
+/* The newest commit among the frames that follow one another from the first. 0: none. */
+static uint64_t newest_commit(const wal *w, int *got)
+{
+    uint64_t newest = 0;
+    sum before = {0, 0};
+    frame f;
+
+    for (uint64_t n = 1; (*got = read_frame(w, n, before, &f)) == 1; before = f.own, n++) {
+        if (n > 1 && !same(f.computed, f.own)) return newest;
+        if (f.commits) newest = n;
+    }
+    return newest;
+}
+
+/* The database holds each page as these frames have it in the end; from the last one back, so that
+ * the first of a page that is met is the newest. */
+static bool are_in_database(const wal *w, uint64_t newest, uint8_t *met, uint64_t pages, int *got)
+{
+    frame f;
+
+    for (uint64_t n = newest; n > 0; n--) {
+        uint32_t page;
+
+        *got = read_frame(w, n, (sum){0, 0}, &f);
+        if (*got != 1) return false;
+        page = big(w->bytes);
+        if (page == 0 || page > pages) return false;
+        if ((met[page / 8] >> page % 8 & 1) == 0 && !is_in_database(w, page)) return false;
+        met[page / 8] |= (uint8_t)(1 << page % 8);
+    }
+    return true;
+}
+
+/* A header is flushed before the frames of its round, so they vouch for it; while it is written
+ * anew, all that is behind it has been brought into the database. */
+static wal_state walk_headless(const wal *w)
+{
+    int got;
+    const uint64_t newest = newest_commit(w, &got);
+    sqlite3_int64 size = 0;
+    uint8_t *met;
+    bool lost;
+
+    if (got < 0) return WAL_UNREADABLE;
+    if (newest == 0) return WAL_FINE;
+    if (w->database->pMethods->xFileSize(w->database, &size) != SQLITE_OK) return WAL_UNREADABLE;
+    met = calloc(1, (size_t)size / w->page_size / 8 + 1);
+    if (met == NULL) return WAL_UNREADABLE;
+    lost = !are_in_database(w, newest, met, (uint64_t)size / w->page_size, &got);
+    free(met);
+    if (got != 1) return WAL_UNREADABLE;
+    return lost ? WAL_DAMAGED : WAL_FINE;
 }
 
 static wal_state check(wal *w, uint64_t *bad)
 {
     uint8_t p[HEADER_SIZE];
     const int got = read_at(w->fd, p, sizeof(p), 0);
+    wal_state state;
     sum begin;
 
     if (got != 1) return got == 0 ? WAL_FINE : WAL_UNREADABLE;
@@ -157,24 +208,64 @@ static wal_state check(wal *w, uint64_t *bad)
     begin = add(w, (sum){0, 0}, p, HEADER_SIZE - 8);
     if ((big(p) & ~UINT32_C(1)) == magic && big(p + 8) == w->page_size &&
         same(begin, (sum){big(p + 24), big(p + 28)}))
-        return walk(w, begin, true, bad);
+        return walk(w, begin, bad);
+    state = walk_headless(w);
+    if (state != WAL_FINE) return state;
+    w->big_endian = !w->big_endian; /* the bit that says so may be the damaged one */
     return walk_headless(w);
 }
 
-wal_state wal_check(const char *path, size_t page_size, uint64_t *bad)
+/* ---- the file ------------------------------------------------------------------- */
+
+/* What SQLite says of the database that it has open. Its own descriptor reads it: closing another
+ * would drop its locks. */
+static bool take_database(wal *w, sqlite3 *db)
 {
-    wal w = {.page_size = page_size};
+    sqlite3_stmt *s = NULL;
+
+    if (sqlite3_prepare_v2(db, "PRAGMA page_size", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW)
+        w->page_size = (size_t)sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    errno = EIO;
+    return w->page_size > 0 && w->page_size <= PAGE_MAX &&
+           sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &w->database) == SQLITE_OK;
+}
+
+static int open_beside(const char *path)
+{
     char name[PATH_MAX + 8];
-    wal_state state;
+
+    snprintf(name, sizeof(name), "%s-wal", path);
+    return open(name, O_RDONLY | O_CLOEXEC);
+}
+
+wal_state wal_check(sqlite3 *db, const char *path, uint64_t *bad)
+{
+    wal w = {.fd = open_beside(path)};
+    wal_state state = WAL_UNREADABLE;
 
     *bad = 0;
-    if (page_size == 0 || page_size > PAGE_MAX || page_size % 8 != 0) return WAL_FINE;
-    snprintf(name, sizeof(name), "%s-wal", path);
-    w.fd = open(name, O_RDONLY | O_CLOEXEC);
     if (w.fd < 0) return errno == ENOENT ? WAL_FINE : WAL_UNREADABLE;
-    w.bytes = malloc(FRAME_HEADER_SIZE + page_size);
-    state = w.bytes != NULL ? check(&w, bad) : WAL_UNREADABLE;
-    free(w.bytes);
+    if (take_database(&w, db)) {
+        w.bytes = malloc(FRAME_HEADER_SIZE + 2 * w.page_size);
+        if (w.bytes != NULL) {
+            w.page = w.bytes + FRAME_HEADER_SIZE + w.page_size;
+            state = check(&w, bad);
+        }
+        free(w.bytes);
+    }
     close(w.fd);
     return state;
+}
+
+bool wal_flush(const char *path)
+{
+    const int fd = open_beside(path);
+    bool done;
+
+    if (fd < 0) return errno == ENOENT;
+    done = fsync(fd) == 0;
+    close(fd);
+    return done;
 }

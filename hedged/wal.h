@@ -8,8 +8,8 @@
 #ifndef HEDGE_WAL_H
 #define HEDGE_WAL_H
 
+#include <sqlite3.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 typedef enum wal_state {
@@ -18,9 +18,13 @@ typedef enum wal_state {
     WAL_UNREADABLE /* errno says why */
 } wal_state;
 
-/* Reads the -wal file of the database at `path`, whose pages have page_size bytes, and changes
+/* Reads the -wal file of the database at `path`, which `db` has open and locked, and changes
  * nothing. *frame: the first that does not fit, from 1; 0: the header. Damage to the newest commit
- * alone looks like a torn write and is WAL_FINE. Nobody else may write the file meanwhile. */
-wal_state wal_check(const char *path, size_t page_size, uint64_t *frame);
+ * alone looks like a torn write and is WAL_FINE. */
+wal_state wal_check(sqlite3 *db, const char *path, uint64_t *frame);
+
+/* Flushes what a killed process has left in it unflushed. Before anything is written behind that:
+ * else a crash could keep the later commit without the earlier one. False: errno. */
+bool wal_flush(const char *path);
 
 #endif

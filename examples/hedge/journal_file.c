@@ -267,17 +267,6 @@ static journal_fault check_format(journal_file *file, char *message)
     return JOURNAL_FINE;
 }
 
-static uint64_t page_size(sqlite3 *db)
-{
-    sqlite3_stmt *row = NULL;
-    uint64_t size = 0;
-
-    sqlite3_prepare_v2(db, "PRAGMA page_size", -1, &row, NULL);
-    if (sqlite3_step(row) == SQLITE_ROW) size = (uint64_t)sqlite3_column_int64(row, 0);
-    sqlite3_finalize(row);
-    return size;
-}
-
 /* SQLite passes over the commits behind a damaged frame without a word. */
 static journal_fault check_wal(sqlite3 *db, const char *path, char *message)
 {
@@ -286,7 +275,7 @@ static journal_fault check_wal(sqlite3 *db, const char *path, char *message)
     /* The first read takes the lock, so that no daemon writes meanwhile. */
     if (sqlite3_exec(db, "PRAGMA schema_version", NULL, NULL, NULL) != SQLITE_OK)
         return fail_sqlite(db, message);
-    switch (wal_check(path, page_size(db), &frame)) {
+    switch (wal_check(db, path, &frame)) {
     case WAL_FINE:
         return JOURNAL_FINE;
     case WAL_UNREADABLE:

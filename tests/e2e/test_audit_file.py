@@ -225,7 +225,8 @@ class Forged(FileCase):
                 ("z", "z AFTER INSERT ON halts BEGIN DELETE FROM halts; END"),
                 ("records_no_update", f"records_no_update AFTER UPDATE ON records {abort}"),
                 ("records_no_update", f"records_no_update BEFORE UPDATE ON halts {abort}"),
-                ("records_no_update", f"records_no_update BEFORE UPDATE OF hash ON records {abort}"),
+                ("records_no_update",
+                 f"records_no_update BEFORE UPDATE OF hash ON records {abort}"),
                 ("policies_no_insert", f"policies_no_insert BEFORE INSERT ON policies {abort}"),
                 ("records_no_delete", "records_no_delete BEFORE DELETE ON records WHEN OLD.seq > "
                  "ifnull((SELECT CAST(value AS INTEGER) FROM journal WHERE key = 'BASE'), 0) "
@@ -238,7 +239,7 @@ class Forged(FileCase):
         self.refused_by_all(r"no journal has its trigger \\x1b\[2J", path, "not_a_journal")
 
     def test_the_journals_own_triggers(self):
-        """There or not, as older daemons wrote them, and whatever their spaces and letters' case."""
+        """There or not, as older daemons wrote them, whatever their spaces and letters' case."""
         base = sqlite3.connect(self.path)
         own = base.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         base.close()
@@ -313,7 +314,8 @@ class Forged(FileCase):
                         "IN (6, 7) AND asset <> 'BTC'")
         base = sqlite3.connect(path)
         base.execute("PRAGMA writable_schema = ON")
-        base.execute("UPDATE sqlite_master SET sql = replace(sql, ' AND asset <> ' || quote('BTC'), '') "
+        base.execute("UPDATE sqlite_master SET sql = replace(sql, ' AND asset <> ' || "
+                     "quote('BTC'), '') "
                      "WHERE name = 'halt_orders'")
         base.commit()
         base.close()
@@ -327,7 +329,7 @@ class Forged(FileCase):
         self.found("damaged file: ", "verify", path, fault="damaged")
 
     def test_tables_of_others(self):
-        """Of columns alone; a condition would be worked out for each row when the file is proven."""
+        """Of columns alone; a condition would be worked out for each row of theirs."""
         self.run_ok("verify", self.sql(self.copied(), "CREATE TABLE mine (x, y)",
                                        "INSERT INTO mine VALUES (1, 2)", "ANALYZE"))
         for declaration in ("(x CHECK (x LIKE '%a%a%a%a%a%b'))", "(x, y AS (hex(x)))",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`hedge verify` over halts: no decision stands behind one, and the table `halts` of a journal's file
-holds what its records say is halted."""
+"""`hedge verify` over halts: no decision stands behind one, and the table `halts` of a journal's
+file holds what its records say is halted."""
 import journal
 from cli import strict_json
 from daemon import Daemon, main, new_folder
@@ -99,8 +99,8 @@ class Halts(FileCase):
 
 class Decisions(FileCase):
     def ordered(self, *orders):
-        """A copy with halts and resumes at places: (index, kind, asset), in order, and with the rows
-        of those that stand."""
+        """A copy with halts and resumes at places: (index, kind, asset), in order, and with the
+        rows of those that stand."""
         def change(rs):
             for at, kind, asset in orders:
                 rs.insert(at, {**rs[0], "kind": kind, "asset": asset, "note": "anna a drill"})

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Any bit changed in a journal file is found by `hedge verify`, or changes nothing that is kept.
 
-HEDGE_FLIPS sets how many bits are tried (10,000), HEDGE_FLIP_SEED repeats a run. Each bit of what the
-file says of itself, its format, its writer and where its chain begins, and of what is halted is tried
-in every run; of parked copies one for each ten of the others.
+HEDGE_FLIPS sets how many bits are tried (10,000), HEDGE_FLIP_SEED repeats a run. Each bit of what
+the file says of itself, its format, its writer and where its chain begins, and of what is halted is
+tried in every run; of parked copies one for each ten of the others.
 """
 import os
 import random

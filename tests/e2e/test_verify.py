@@ -22,7 +22,8 @@ CREATE TABLE certificates (curve_hash BLOB NOT NULL, build TEXT NOT NULL, ts_ns 
                            PRIMARY KEY (curve_hash, build));
 CREATE TABLE parked (seq INTEGER PRIMARY KEY, ts_ns INTEGER NOT NULL, reason TEXT NOT NULL,
                      record BLOB NOT NULL, previous BLOB NOT NULL, hash BLOB NOT NULL);
-CREATE TABLE keys (key TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE keys (key TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, record BLOB NOT NULL)
+                   WITHOUT ROWID;
 CREATE TABLE halts (asset TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, seq INTEGER NOT NULL,
                     actor TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX halt_orders ON records (asset, seq, kind, ts_ns) WHERE kind IN (6, 7);

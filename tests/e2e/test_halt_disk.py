@@ -188,7 +188,7 @@ class Files(Case):
         quote_all(c)
         self.assert_status(c.hedge(), 200)
         self.assertEqual(d.stop(), 0)
-        self.change(d.journal_path, "DROP TABLE halts",
+        self.change(d.journal_path, "DROP TABLE halts", "DROP INDEX halt_orders",
                     "UPDATE journal SET value = '2' WHERE key = 'format'")
         self.assertEqual(daemon.hedge("verify", d.journal_path)[0], 0)
         d.start()

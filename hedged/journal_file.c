@@ -135,12 +135,11 @@ static void write_base(const journal_head *base, char out[BASE_SIZE])
 
 /* Where the chain of the file begins; nowhere yet: at the first record. What reads the same in
  * another spelling was changed by others. */
-static bool read_base(journal_file *f)
+static bool read_base(journal_file *f, const char *value)
 {
-    char value[128], spelt[BASE_SIZE], *end;
+    char spelt[BASE_SIZE], *end;
 
-    if (!journal_format_setting(f->db, "base", value, sizeof(value)))
-        return !journal_format_faulty(f->db);
+    if (value[0] == '\0') return true;
     f->base.seq = strtoull(value, &end, 10);
     if (f->base.seq == 0 || *end != ':' || !hex_read(end + 1, HEDGE_HASH_SIZE, f->base.hash))
         return false;
@@ -148,33 +147,86 @@ static bool read_base(journal_file *f)
     return strcmp(value, spelt) == 0;
 }
 
-/* The chain goes on from the newest record, so that one has to be sound. */
-static bool read_head(journal_file *f)
+/* The numbers of the first record and of the newest; 0, 0: none. */
+static bool read_ends(journal_file *f, uint64_t *first, uint64_t *newest)
 {
-    hedge_record record = HEDGE_INIT(hedge_record);
-    uint8_t hash[HEDGE_HASH_SIZE];
-    journal_row row, before = {0};
     sqlite3_stmt *s;
-    uint64_t seq;
     bool there;
 
-    memcpy(before.hash, f->base.hash, sizeof(before.hash));
-    if (!prepare(f, "SELECT ifnull(max(seq), 0) FROM records", &s)) return false;
+    if (!prepare(f,
+                 "SELECT ifnull((SELECT min(seq) FROM records), 0),"
+                 " ifnull((SELECT max(seq) FROM records), 0)",
+                 &s))
+        return false;
     there = sqlite3_step(s) == SQLITE_ROW;
-    seq = (uint64_t)sqlite3_column_int64(s, 0);
+    *first = (uint64_t)sqlite3_column_int64(s, 0);
+    *newest = (uint64_t)sqlite3_column_int64(s, 1);
     sqlite3_finalize(s);
-    if (!there) return false;
-    if (seq == 0) return f->base.seq == 0; /* the newest record never leaves */
+    return there;
+}
+
+/* True if the record follows from the hash before it. */
+static bool follows(const journal_row *row, const uint8_t before[HEDGE_HASH_SIZE])
+{
+    uint8_t hash[HEDGE_HASH_SIZE];
+
+    hedge_record_chain(before, row->record, row->n, hash);
+    return memcmp(hash, row->hash, sizeof(hash)) == 0;
+}
+
+/* A base that the first record does not follow would hide records, or say that some have left that
+ * are nowhere. */
+static bool check_first(journal_file *f, uint64_t seq)
+{
+    journal_row row;
+
+    return seq == f->base.seq + 1 && read_row(f, seq, &row) == 1 && follows(&row, f->base.hash);
+}
+
+/* The chain goes on from the newest record, so that one has to be sound. */
+static bool read_newest(journal_file *f, uint64_t seq)
+{
+    hedge_record record = HEDGE_INIT(hedge_record);
+    journal_row row, before = {0};
+
+    memcpy(before.hash, f->base.hash, sizeof(before.hash));
     if (read_row(f, seq, &row) != 1) return false;
     if (seq > f->base.seq + 1 && read_row(f, seq - 1, &before) != 1) return false;
-    hedge_record_chain(before.hash, row.record, row.n, hash);
-    if (memcmp(hash, row.hash, sizeof(hash)) != 0) return false;
+    if (!follows(&row, before.hash)) return false;
     if (hedge_record_decode(row.record, row.n, &record) != HEDGE_OK || record.seq != seq ||
         record.writer != f->writer)
         return false;
     f->head.seq = seq;
-    memcpy(f->head.hash, hash, sizeof(hash));
+    memcpy(f->head.hash, row.hash, sizeof(row.hash));
     return true;
+}
+
+/* NULL: read; else what is wrong, or SQLite's error. */
+static const char *read_chain(journal_file *f, const char *base)
+{
+    uint64_t first, newest;
+
+    if (!read_base(f, base)) return "its base is none that a daemon wrote";
+    if (!read_ends(f, &first, &newest)) return "its records cannot be read";
+    /* The newest record never leaves. */
+    if (newest == 0 && f->base.seq == 0) return NULL;
+    if (!check_first(f, first)) return "its first record does not follow from its base";
+    return read_newest(f, newest) ? NULL : "its newest record does not fit the chain";
+}
+
+/* What it declares and says of itself, before anything is written. As journal_schema_read. */
+static int identify(journal_file *f, const journal_schema *schema, journal_identity *says,
+                    char what[JOURNAL_SCHEMA_WORDS])
+{
+    int found;
+
+    if (!journal_schema_is_journal(schema)) {
+        snprintf(what, JOURNAL_SCHEMA_WORDS, "is not a journal of format 1, 2 or 3");
+        return 0;
+    }
+    found = journal_format_identify(f->db, says, what);
+    if (found != 1) return found;
+    return journal_schema_fits(schema, says->format, what) ? 1 : 0;
 }
 
 static bool fail(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path,
@@ -185,11 +237,15 @@ static bool fail(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char 
     return false;
 }
 
-/* A fault of the moment, after which the same file may well open. */
-static bool may_pass(int code)
+/* Others have changed the file, and what it holds is not to be gone on with. */
+static bool fail_changed(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path,
+                         const char *what)
 {
-    return code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_NOMEM ||
-           code == SQLITE_IOERR || code == SQLITE_FULL;
+    char words[JOURNAL_MESSAGE_MAX];
+
+    snprintf(words, sizeof(words),
+             "%s; run `hedge verify` on it, keep it, and start with another file", what);
+    return fail(f, message, path, words);
 }
 
 static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path,
@@ -197,12 +253,14 @@ static bool fail_sqlite(journal_file *f, char message[JOURNAL_MESSAGE_MAX], cons
 {
     const int code = sqlite3_errcode(f->db) & 0xff;
 
-    *busy = may_pass(code) || !journal_format_faulty(f->db);
+    *busy = journal_format_may_pass(f->db);
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         return fail(f, message, path,
                     "another process holds this journal; one journal, one daemon");
     if (code == SQLITE_NOTADB) return fail(f, message, path, "is not a journal");
-    if (*busy && !may_pass(code)) return fail(f, message, path, "cannot be opened now");
+    if (!journal_format_faulty(f->db)) return fail(f, message, path, "cannot be opened now");
+    if (code == SQLITE_CORRUPT || code == SQLITE_ERROR)
+        return fail_changed(f, message, path, sqlite3_errmsg(f->db));
     return fail(f, message, path, sqlite3_errmsg(f->db));
 }
 
@@ -216,25 +274,32 @@ static bool check_wal(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const 
 
     if (state == WAL_FINE && wal_flush(f->main_file.path)) return true;
     if (state == WAL_DAMAGED) {
-        sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         LOG(LOG_ERROR, "journal_wal_damaged", LOG_TEXT("journal", path),
             LOG_NUMBER("frame", frame));
-        return fail(
-            f, message, path,
-            "its -wal file is damaged in front of commits that were whole; keep both, bring "
-            "both back from a copy, or start with another file");
+        return fail(f, message, path,
+                    "its -wal file is damaged in front of commits that were whole; keep both, "
+                    "bring both back from a copy, or start with another file");
     }
     *busy = true;
     return fail(f, message, path, "its -wal file cannot be read and flushed now");
 }
 
+/* A schema or a first table that is not a journal's; nothing was written. */
+static bool fail_foreign(journal_file *f, char message[JOURNAL_MESSAGE_MAX], const char *path,
+                         bool *busy, int found, const char *what)
+{
+    return found < 0 ? fail_sqlite(f, message, path, busy) : fail_changed(f, message, path, what);
+}
+
 bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX],
                        bool *busy)
 {
-    static const char not_ours[] = "is not a journal of format 1, 2 or 3; where it was one, "
-                                   "`hedge verify` says more";
+    char what[JOURNAL_SCHEMA_WORDS];
+    const char *wrong;
+    journal_schema schema;
+    journal_identity says;
     struct stat info;
-    int objects;
+    int found;
 
     *f = (journal_file){0};
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
@@ -244,13 +309,14 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
         return fail_sqlite(f, message, path, busy);
-    /* Looked at before anything is set: a file that is not ours stays as it is. */
+    /* Looked at before anything is set: a file that is not ours stays as it is, and a -wal that
+     * holds something is not folded into it on closing. */
+    if (stat(f->wal_file.path, &info) == 0 && info.st_size > 0)
+        sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (!run(f, "PRAGMA locking_mode=EXCLUSIVE")) return fail_sqlite(f, message, path, busy);
-    objects = journal_format_count(f->db);
-    if (objects < 0) return fail_sqlite(f, message, path, busy);
-    if (objects > 0 && !journal_format_identify(f->db, &f->writer))
-        return journal_format_faulty(f->db) ? fail_sqlite(f, message, path, busy)
-                                            : fail(f, message, path, not_ours);
+    found = journal_schema_read(f->db, &schema, what);
+    if (found == 1 && schema.objects > 0) found = identify(f, &schema, &says, what);
+    if (found != 1) return fail_foreign(f, message, path, busy, found, what);
     /* The first write takes the exclusive lock. */
     if (!run(f, setup) || !run(f, "BEGIN IMMEDIATE; COMMIT"))
         return fail_sqlite(f, message, path, busy);
@@ -259,22 +325,23 @@ bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_M
                    ? fail_sqlite(f, message, path, busy)
                    : fail(f, message, path, "lies on a file system that cannot hold a WAL");
     if (!check_wal(f, message, path, busy)) return false;
-    if (objects == 0 && !journal_format_create(f->db)) return fail_sqlite(f, message, path, busy);
-    if (!journal_format_identify(f->db, &f->writer))
-        return journal_format_faulty(f->db) ? fail_sqlite(f, message, path, busy)
-                                            : fail(f, message, path, not_ours);
-    if (!journal_format_upgrade(f->db) || !prepare_all(f) || !journal_aside_open(&f->aside, f->db))
+    if (schema.objects == 0 && !journal_format_create(f->db))
         return fail_sqlite(f, message, path, busy);
-    if (!read_base(f) || !read_head(f))
+    found = journal_format_identify(f->db, &says, what);
+    if (found != 1) return fail_foreign(f, message, path, busy, found, what);
+    f->writer = says.writer;
+    if (!journal_format_upgrade(f->db, says.format) || !prepare_all(f) ||
+        !journal_aside_open(&f->aside, f->db))
+        return fail_sqlite(f, message, path, busy);
+    wrong = read_chain(f, says.base);
+    if (wrong != NULL)
         return journal_format_faulty(f->db) ? fail_sqlite(f, message, path, busy)
-                                            : fail(f, message, path,
-                                                   "its newest record does not fit the chain; run "
-                                                   "`hedge verify` on it, keep it, "
-                                                   "and start with another file");
+                                            : fail_changed(f, message, path, wrong);
+    sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     f->next = f->head;
     check_places(f); /* remembers where they are */
     if (realpath(path, f->absolute) == NULL) snprintf(f->absolute, sizeof(f->absolute), "%s", path);
-    if (objects == 0)
+    if (schema.objects == 0)
         LOG(LOG_WARN, "journal_created", LOG_TEXT("journal", f->absolute),
             LOG_TEXT("effect", "it knows no halts and no decisions; where there was a journal "
                                "before, stop and set HEDGE_JOURNAL to that"));

@@ -27,8 +27,8 @@ typedef struct journal_file {
     journal_head next; /* of what is written in the open transaction */
 } journal_file;
 
-/* False: message, and *busy if it may pass: another process holds the file, a disk or memory fails. Nothing stays
- * open then. */
+/* False: message, and *busy if it may pass: another process holds the file, a disk or memory fails.
+ * Nothing stays open then. */
 bool journal_file_open(journal_file *f, const char *path, char message[JOURNAL_MESSAGE_MAX],
                        bool *busy);
 void journal_file_close(journal_file *f);

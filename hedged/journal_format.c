@@ -64,16 +64,12 @@ bool journal_format_faulty(sqlite3 *db)
     return code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE;
 }
 
-int journal_format_count(sqlite3 *db)
+bool journal_format_may_pass(sqlite3 *db)
 {
-    sqlite3_stmt *s;
-    int n = -1;
+    const int code = sqlite3_errcode(db) & 0xff;
 
-    if (sqlite3_prepare_v2(db, "SELECT count(*) FROM sqlite_master", -1, &s, NULL) != SQLITE_OK)
-        return -1;
-    if (sqlite3_step(s) == SQLITE_ROW) n = sqlite3_column_int(s, 0);
-    sqlite3_finalize(s);
-    return n;
+    return code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_NOMEM ||
+           code == SQLITE_IOERR || code == SQLITE_FULL || !journal_format_faulty(db);
 }
 
 static void write_writer(uint64_t writer, char out[WRITER_SIZE])
@@ -95,54 +91,91 @@ bool journal_format_create(sqlite3 *db)
            run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-bool journal_format_setting(sqlite3 *db, const char *key, char *out, size_t capacity)
+/* ---- what a file says of itself ------------------------------------------- */
+
+/* A text without a NUL inside that fits. */
+static bool take_text(sqlite3_stmt *s, int column, char *out, size_t capacity)
 {
-    sqlite3_stmt *s;
-    bool found = false;
+    const bool is_text = sqlite3_column_type(s, column) == SQLITE_TEXT; /* before it is made one */
+    const char *held = (const char *)sqlite3_column_text(s, column);
+    const size_t n = (size_t)sqlite3_column_bytes(s, column);
 
-    if (sqlite3_prepare_v2(db, "SELECT value FROM journal WHERE key = ?", -1, &s, NULL) !=
-        SQLITE_OK)
-        return false;
-    sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
-    if (sqlite3_step(s) == SQLITE_ROW) {
-        const char *held = (const char *)sqlite3_column_text(s, 0); /* NULL: no memory, or NULL */
-
-        found = held != NULL;
-        if (found) snprintf(out, capacity, "%s", held);
-    }
-    sqlite3_finalize(s);
-    return found;
+    if (!is_text || held == NULL || n == 0 || n >= capacity || strlen(held) != n) return false;
+    memcpy(out, held, n + 1);
+    return true;
 }
 
-/* 0: none that this daemon knows. */
-static int read_format(sqlite3 *db)
+typedef struct values {
+    char format[32], writer[32], base[sizeof(((journal_identity *)NULL)->base)];
+} values;
+
+/* One row; false: `what`, or no memory. */
+static bool take_value(sqlite3_stmt *s, values *v, char what[JOURNAL_SCHEMA_WORDS])
 {
-    char value[32];
+    const struct {
+        const char *key;
+        char *value;
+        size_t capacity;
+    } known[] = {{"format", v->format, sizeof(v->format)},
+                 {"writer", v->writer, sizeof(v->writer)},
+                 {"base", v->base, sizeof(v->base)}};
+    char key[16];
 
-    if (!journal_format_setting(db, "format", value, sizeof(value)) || strlen(value) != 1) return 0;
-    return value[0] >= '1' && value[0] <= '3' ? value[0] - '0' : 0;
-}
-
-bool journal_format_identify(sqlite3 *db, uint64_t *writer)
-{
-    char value[32], spelt[WRITER_SIZE];
-
-    if (read_format(db) == 0) return false;
-    if (!journal_format_setting(db, "writer", value, sizeof(value))) return false;
-    *writer = strtoull(value, NULL, 16);
-    write_writer(*writer, spelt);
-    return strcmp(value, spelt) == 0 && *writer >> 60 == 0;
-}
-
-bool journal_format_upgrade(sqlite3 *db)
-{
-    const int format = read_format(db);
-
-    if (format == 3) return run(db, halt_orders);
-    if (format == 0) return false; /* it was known before: SQLite could not read it again */
-    if (run(db, "BEGIN IMMEDIATE") && (format == 2 || run(db, format_2)) && run(db, format_3) &&
-        run(db, halt_orders) && run(db, "COMMIT"))
-        return true;
-    run(db, "ROLLBACK");
+    if (take_text(s, 0, key, sizeof(key)))
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+            if (strcmp(key, known[i].key) != 0) continue;
+            if (known[i].value[0] == '\0' && take_text(s, 1, known[i].value, known[i].capacity))
+                return true;
+            snprintf(what, JOURNAL_SCHEMA_WORDS, "its %s is there twice, or no text", key);
+            return false;
+        }
+    journal_schema_say(what, "table journal has the key", (const char *)sqlite3_column_text(s, 0),
+                       "that is unknown");
     return false;
+}
+
+/* The rows of the table itself: its index could lead elsewhere, or past one. As
+ * journal_format_identify. */
+static int read_values(sqlite3 *db, values *v, char what[JOURNAL_SCHEMA_WORDS])
+{
+    sqlite3_stmt *s = NULL;
+    bool fine = true;
+
+    if (sqlite3_prepare_v2(db, "SELECT key, value FROM journal NOT INDEXED", -1, &s, NULL) !=
+        SQLITE_OK)
+        return -1;
+    while (fine && sqlite3_step(s) == SQLITE_ROW)
+        fine = take_value(s, v, what);
+    if (sqlite3_finalize(s) != SQLITE_OK) return -1;
+    return fine ? 1 : 0;
+}
+
+int journal_format_identify(sqlite3 *db, journal_identity *out, char what[JOURNAL_SCHEMA_WORDS])
+{
+    values v = {0};
+    char spelt[WRITER_SIZE];
+    const int read = read_values(db, &v, what);
+
+    *out = (journal_identity){0};
+    if (read != 1) return read;
+    if (v.format[0] >= '1' && v.format[0] <= '3' && v.format[1] == '\0')
+        out->format = v.format[0] - '0';
+    if (out->format == 0) {
+        snprintf(what, JOURNAL_SCHEMA_WORDS, "is not a journal of format 1, 2 or 3");
+        return 0;
+    }
+    out->writer = strtoull(v.writer, NULL, 16);
+    write_writer(out->writer, spelt);
+    memcpy(out->base, v.base, sizeof(out->base));
+    if (strcmp(v.writer, spelt) == 0 && out->writer >> 60 == 0) return 1;
+    snprintf(what, JOURNAL_SCHEMA_WORDS, "its writer is none that a daemon wrote");
+    return 0;
+}
+
+bool journal_format_upgrade(sqlite3 *db, int format)
+{
+    if (format == 3) return run(db, halt_orders);
+    /* A ROLLBACK would put its own success in the place of SQLite's error. */
+    return run(db, "BEGIN IMMEDIATE") && (format == 2 || run(db, format_2)) && run(db, format_3) &&
+           run(db, halt_orders) && run(db, "COMMIT");
 }

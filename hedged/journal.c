@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "journal_file.h"
+#include "journal_format.h"
 #include "journal_halts.h"
 #include "log.h"
 
@@ -428,11 +429,14 @@ bool journal_read_halts(journal *j, journal_halt **out, size_t *n,
 
     lock_file(j);
     read = journal_halts_read(&j->file, out, n, what);
+    *busy = read < 0 && journal_format_may_pass(j->file.db);
     if (read < 0)
-        snprintf(message, JOURNAL_MESSAGE_MAX, "its halts cannot be read: %.200s",
-                 journal_file_fault(&j->file));
+        snprintf(message, JOURNAL_MESSAGE_MAX, "its halts cannot be read: %.120s%s",
+                 journal_file_fault(&j->file),
+                 *busy ? ""
+                       : "; run `hedge verify` on it, keep it, and start with another file. A new "
+                         "journal starts with nothing halted");
     pthread_mutex_unlock(&j->file_lock);
-    *busy = read < 0;
     if (read == 0)
         snprintf(message, JOURNAL_MESSAGE_MAX,
                  "its table halts is damaged: %s; keep the file, and start with another. A new "

@@ -383,6 +383,10 @@ bool journal_file_put(journal_file *f, const hedge_record *record)
     sqlite3_bind_blob(f->insert, 5, bytes, (int)n, SQLITE_STATIC);
     sqlite3_bind_blob(f->insert, 6, hash, (int)sizeof(hash), SQLITE_STATIC);
     if (!step(f->insert)) return false;
+    /* A record that was not stored must not be acknowledged, whatever SQLite was told to do. */
+    if (sqlite3_changes(f->db) != 1)
+        f->unstored = "a record was not stored; stop, and run `hedge verify` on the journal";
+    if (f->unstored != NULL) return false;
     f->next.seq = record->seq;
     memcpy(f->next.hash, hash, sizeof(hash));
     return true;
@@ -407,6 +411,7 @@ void journal_file_rollback(journal_file *f)
 {
     step(f->rollback); /* fails where SQLite has rolled back by itself already */
     f->next = f->head;
+    f->unstored = NULL;
     /* A commit whose flush failed may stand in the WAL, to be found after a
      * crash. Folding the WAL removes it, if the disk lets us. */
     if (f->displaced == NULL) run(f, fold);
@@ -414,7 +419,8 @@ void journal_file_rollback(journal_file *f)
 
 const char *journal_file_fault(const journal_file *f)
 {
-    return f->displaced != NULL ? f->displaced : sqlite3_errmsg(f->db);
+    if (f->displaced != NULL) return f->displaced;
+    return f->unstored != NULL ? f->unstored : sqlite3_errmsg(f->db);
 }
 
 /* ---- letting go ----------------------------------------------------------- */

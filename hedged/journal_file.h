@@ -19,6 +19,7 @@ typedef struct journal_file {
     journal_place main_file, wal_file;
     char absolute[4096];   /* the file's path from the root */
     const char *displaced; /* what has become of them; NULL: they are where they were */
+    const char *unstored;  /* what became of a record of this transaction; NULL: all are stored */
     sqlite3_stmt *begin, *commit, *rollback, *insert, *insert_policy, *select, *put_base, *forget;
     journal_aside aside;
     uint64_t writer;
@@ -40,7 +41,7 @@ bool journal_file_put(journal_file *f, const hedge_record *record);
 bool journal_file_put_policy(journal_file *f, const hedge_record *record, const char *policy_text);
 bool journal_file_commit(journal_file *f);
 void journal_file_rollback(journal_file *f);
-/* SQLite's words for the last failure. */
+/* Words for the last failure, SQLite's or ours. */
 const char *journal_file_fault(const journal_file *f);
 
 /* As journal_forget; between transactions. */

@@ -73,7 +73,8 @@ static bool take(sqlite3_stmt *s, journal_halt *out)
            take_text(s, 4, 1, out->reason, sizeof(out->reason));
 }
 
-static bool is_recorded(journal_file *f, const journal_halt *halt)
+/* 1: its record says so, or has left; 0: it does not; -1: SQLite's error. */
+static int is_recorded(journal_file *f, const journal_halt *halt)
 {
     hedge_record r = HEDGE_INIT(hedge_record);
     char note[sizeof(r.note)];
@@ -81,10 +82,11 @@ static bool is_recorded(journal_file *f, const journal_halt *halt)
     uint64_t next;
     size_t n;
 
-    if (halt->seq > 0 && halt->seq <= f->base.seq) return true; /* it has left */
-    if (halt->seq == 0 || !journal_file_rows(f, halt->seq - 1, NULL, 1, &row, &n, &next) ||
-        n != 1 || row.seq != halt->seq || hedge_record_decode(row.record, row.n, &r) != HEDGE_OK)
-        return false;
+    if (halt->seq == 0) return 0;
+    if (halt->seq <= f->base.seq) return 1; /* it has left */
+    if (!journal_file_rows(f, halt->seq - 1, NULL, 1, &row, &n, &next)) return -1;
+    if (n != 1 || row.seq != halt->seq || hedge_record_decode(row.record, row.n, &r) != HEDGE_OK)
+        return 0;
     journal_halts_note(halt, note, sizeof(note));
     return r.kind == HEDGE_RECORD_HALT && strcmp(r.asset, halt->asset) == 0 &&
            strcmp(r.note, note) == 0;
@@ -164,7 +166,7 @@ static int read_rows(journal_file *f, journal_halt **out, size_t *n, char what[J
             found = take(s, &(*out)[(*n)++]) ? 1 : 0;
     }
     if (found == 1 && code != SQLITE_DONE) found = -1;
-    sqlite3_finalize(s);
+    if (sqlite3_finalize(s) != SQLITE_OK) found = -1; /* also no memory for one of its texts */
     if (found == 0) snprintf(what, JOURNAL_HALTS_WORDS, "a row is no halt");
     return found;
 }
@@ -178,14 +180,14 @@ int journal_halts_read(journal_file *f, journal_halt **out, size_t *n,
     *n = 0;
     found = read_rows(f, out, n, what);
     if (found == 1) found = compare(f, wrong_latch, false, what);
-    for (size_t i = 0; found == 1 && i < *n; i++)
-        if (!is_recorded(f, &(*out)[i])) {
-            const char *asset = (*out)[i].asset;
+    for (size_t i = 0; found == 1 && i < *n; i++) {
+        const char *asset = (*out)[i].asset;
 
+        found = is_recorded(f, &(*out)[i]);
+        if (found == 0)
             snprintf(what, JOURNAL_HALTS_WORDS, "the row of %s is not what its record %llu says",
                      asset[0] != '\0' ? asset : "all assets", (unsigned long long)(*out)[i].seq);
-            found = 0;
-        }
+    }
     if (found == 1) found = compare(f, wrong_time, true, what);
     if (found == 1) return 1;
     free(*out);

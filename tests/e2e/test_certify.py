@@ -69,7 +69,13 @@ class Certify(daemon.Case):
     def test_a_journal_from_before_certificates_is_taken_up(self):
         with Daemon(rules(0.01)) as d:
             self.assertEqual(d.stop(), 0)
-            self.assertEqual(change(d, "DROP TABLE certificates"), -1)
+            for sql in ("DROP INDEX halt_orders", "DROP TABLE halts", "DROP TABLE keys",
+                        "DROP TABLE parked", "DROP TABLE certificates",
+                        "DROP TRIGGER records_no_delete",
+                        "CREATE TRIGGER records_no_delete BEFORE DELETE ON records"
+                        " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"):
+                self.assertEqual(change(d, sql), -1)
+            change(d, "UPDATE journal SET value = '1' WHERE key = 'format'")
             d.settings["HEDGE_CERTIFY"] = "1"
             d.start()
             self.assertEqual(tried(d), [1])

@@ -13,16 +13,9 @@ static const char format_1[] =
     "CREATE TABLE journal (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
     "CREATE TABLE policies (hash BLOB PRIMARY KEY, ts_ns INTEGER NOT NULL, text TEXT NOT NULL);"
     "CREATE TABLE records (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, ts_ns INTEGER NOT NULL,"
-    " asset TEXT NOT NULL, record BLOB NOT NULL, hash BLOB NOT NULL);"
-    "CREATE TRIGGER records_no_update BEFORE UPDATE ON records"
-    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
-    "CREATE TRIGGER policies_no_update BEFORE UPDATE ON policies"
-    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
-    "CREATE TRIGGER policies_no_delete BEFORE DELETE ON policies"
-    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;";
+    " asset TEXT NOT NULL, record BLOB NOT NULL, hash BLOB NOT NULL);";
 
-/* Records may leave, once `base` has passed them. CAST reads the number that
- * its text begins with. */
+/* Records may leave, once `base` has passed them. */
 static const char format_2[] =
     "CREATE TABLE IF NOT EXISTS certificates (curve_hash BLOB NOT NULL, build TEXT NOT NULL,"
     " ts_ns INTEGER NOT NULL, PRIMARY KEY (curve_hash, build));"
@@ -31,10 +24,7 @@ static const char format_2[] =
     "CREATE TABLE keys (key TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, record BLOB NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE INDEX keys_by_age ON keys (ts_ns);"
-    "DROP TRIGGER IF EXISTS records_no_delete;"
-    "CREATE TRIGGER records_no_delete BEFORE DELETE ON records WHEN OLD.seq >"
-    " ifnull((SELECT CAST(value AS INTEGER) FROM journal WHERE key = 'base'), 0)"
-    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
+    "DROP TRIGGER IF EXISTS records_no_delete;" /* to be made anew, with that exception */
     "INSERT OR REPLACE INTO journal VALUES ('format', '2');";
 
 /* The halts in force; asset '' is that of all. A daemon that does not know them
@@ -48,6 +38,20 @@ static const char format_3[] =
 static const char halt_orders[] =
     "CREATE INDEX IF NOT EXISTS halt_orders ON records (asset, seq, kind, ts_ns)"
     " WHERE kind IN (6, 7)";
+
+/* They hold mishaps off, but for records that `base` has passed (CAST reads the number that its
+ * text begins with). What others do without them the chain shows; what is not there is made anew,
+ * so that a journal which `hedge verify` calls whole starts. */
+static const char triggers[] =
+    "CREATE TRIGGER IF NOT EXISTS records_no_update BEFORE UPDATE ON records"
+    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
+    "CREATE TRIGGER IF NOT EXISTS policies_no_update BEFORE UPDATE ON policies"
+    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
+    "CREATE TRIGGER IF NOT EXISTS policies_no_delete BEFORE DELETE ON policies"
+    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
+    "CREATE TRIGGER IF NOT EXISTS records_no_delete BEFORE DELETE ON records WHEN OLD.seq >"
+    " ifnull((SELECT CAST(value AS INTEGER) FROM journal WHERE key = 'base'), 0)"
+    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;";
 
 /* 16 digits and a NUL. What reads the same in another spelling was changed by others. */
 enum { WRITER_SIZE = 17 };
@@ -87,8 +91,8 @@ bool journal_format_create(sqlite3 *db)
     write_writer(writer, spelt);
     snprintf(sql, sizeof(sql), "INSERT INTO journal VALUES ('writer','%s')", spelt);
     return run(db, "BEGIN IMMEDIATE") && run(db, format_1) && run(db, format_2) &&
-           run(db, format_3) && run(db, halt_orders) && run(db, sql) && run(db, "COMMIT") &&
-           run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+           run(db, format_3) && run(db, triggers) && run(db, halt_orders) && run(db, sql) &&
+           run(db, "COMMIT") && run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 /* ---- what a file says of itself ------------------------------------------- */
@@ -174,8 +178,8 @@ int journal_format_identify(sqlite3 *db, journal_identity *out, char what[JOURNA
 
 bool journal_format_upgrade(sqlite3 *db, int format)
 {
-    if (format == 3) return run(db, halt_orders);
+    if (format == 3) return run(db, triggers) && run(db, halt_orders);
     /* A ROLLBACK would put its own success in the place of SQLite's error. */
     return run(db, "BEGIN IMMEDIATE") && (format == 2 || run(db, format_2)) && run(db, format_3) &&
-           run(db, halt_orders) && run(db, "COMMIT");
+           run(db, triggers) && run(db, halt_orders) && run(db, "COMMIT");
 }

@@ -14,8 +14,6 @@
 #define START_NS INT64_C(1780000000000000000)
 #define STEP_NS INT64_C(5000000) /* 200 decisions a second */
 
-#define APPEND_ONLY " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
-
 typedef struct maker {
     sqlite3 *db;
     sqlite3_stmt *insert;
@@ -174,11 +172,6 @@ int main(int argc, char **argv)
         "WITHOUT ROWID; CREATE INDEX keys_by_age ON keys (ts_ns);"
         "CREATE TABLE halts (asset TEXT PRIMARY KEY, ts_ns INTEGER NOT NULL, seq INTEGER NOT NULL, "
         "actor TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;"
-        "CREATE TRIGGER records_no_update BEFORE UPDATE ON records" APPEND_ONLY
-        "CREATE TRIGGER policies_no_update BEFORE UPDATE ON policies" APPEND_ONLY
-        "CREATE TRIGGER policies_no_delete BEFORE DELETE ON policies" APPEND_ONLY
-        "CREATE TRIGGER records_no_delete BEFORE DELETE ON records WHEN OLD.seq > "
-        "ifnull((SELECT CAST(value AS INTEGER) FROM journal WHERE key = 'base'), 0)" APPEND_ONLY
         "INSERT INTO journal VALUES ('format', '3'), ('writer', '00123456789abcde'); BEGIN";
     maker m = {.random = UINT64_C(88172645463325252)};
     FILE *there;

@@ -258,16 +258,14 @@ class Trouble(shipping.Case):
                 c.hedge()
         d.stop()
         with sqlite3.connect(d.journal_path) as f:
-            triggers = f.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND "
-                                 "tbl_name = 'records'").fetchall()
-            f.executescript("".join(f"DROP TRIGGER {name};" for name, _ in triggers))
+            f.executescript("".join(f"DROP TRIGGER {name};" for name, in f.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'records'")))
             f.execute("UPDATE records SET record = substr(record, 1, 40) WHERE seq = 3")
             f.execute("UPDATE records SET record = CAST(replace(hex(record), 'x', 'y') AS BLOB) "
                       "WHERE seq = 5")
             changed = bytearray(f.execute("SELECT record FROM records WHERE seq = 6").fetchone()[0])
             changed[100] ^= 1
             f.execute("UPDATE records SET record = ? WHERE seq = 6", (bytes(changed),))
-            f.executescript("".join(f"{sql};" for _, sql in triggers))
         f.close()
         d.settings["HEDGE_DB_DSN"] = db.dsn()
         d.start()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A damaged -wal file: `hedge verify` finds it, and no daemon starts on it and numbers anew.
 
-SQLite takes what follows a frame that does not fit for a commit torn by a crash, and passes over it.
+SQLite takes what follows a frame that does not fit for a commit that a crash tore, and passes it by.
 HEDGE_FLIPS sets how many bits are tried (1,000), HEDGE_FLIP_SEED repeats a run."""
 import os
 import random
@@ -72,7 +72,8 @@ class Wal(daemon.Case):
         luck = random.Random(SEED)
         older = luck.sample(range(HEADER * 8, ends[-2] * 8), FLIPS)
         newest = luck.sample(range(ends[-2] * 8, ends[-1] * 8), FLIPS // 10)
-        print(f"\n  seed {SEED}: {len(wal)} bytes, {len(ends)} commits, {whole} records", flush=True)
+        print(f"\n  seed {SEED}: {len(wal)} bytes, {len(ends)} commits, {whole} records",
+              flush=True)
         found = 0
         with open(path + "-wal", "r+b", buffering=0) as f:
             for bit in [*range(HEADER * 8), *older, *newest]:

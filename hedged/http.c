@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "http_accept.h"
 #include "http_check.h"
+#include "http_options.h"
 #include "http_receive.h"
 #include "http_send.h"
 #include "http_wire.h"
@@ -435,14 +436,20 @@ static struct mg_context *start_server(http_server *server, const char *address,
         "request_timeout_ms", wait, "tcp_nodelay", "1", "decode_url", "no", "max_request_size",
         head, "enable_directory_listing", "no", "enable_auth_domain_check",
         "no", /* http_wire looks at a target's host */
-        "access_control_allow_origin", "", NULL};
+        /* civetweb's own, but it would read a default that could not be copied. */
+        "connection_queue", "20", "access_control_allow_origin", "", NULL};
+    struct mg_context *context;
     const int32_t longest = limits->head_ms > limits->body_ms ? limits->head_ms : limits->body_ms;
 
     snprintf(threads, sizeof(threads), "%u", limits->most + CONNECTIONS_RESERVE);
     snprintf(idle, sizeof(idle), "%d", limits->idle_ms + 1000);
     snprintf(wait, sizeof(wait), "%d", longest + 1000);
     snprintf(head, sizeof(head), "%d", HTTP_HEAD_MAX);
-    return start_threads(server, options);
+    context = http_options_reserve() ? start_threads(server, options) : NULL;
+    if (context == NULL || http_options_taken(context, options)) return context;
+    mg_stop(context);
+    snprintf(server->error, sizeof(server->error), "out of memory");
+    return NULL;
 }
 
 /* How many heavy routes may be at work: half of the processors are left to those
